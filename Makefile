@@ -1,0 +1,100 @@
+# The one entrance to this project. `make` alone lists what there is.
+#
+# Everything is installed into .venv (what runs, tests and checks) and .venv-gen (the generator of
+# the wire, which needs an older protobuf). Both are built when missing and when their lock changes.
+
+PYTHON ?= python3
+# Twice quiet: only errors are told.
+PIP_FLAGS := --disable-pip-version-check --quiet --quiet
+
+VENV := .venv/.installed
+VENV_GEN := .venv-gen/.installed
+PROTOS := $(wildcard protos/rongan_share/v1/*.proto)
+SERVICES := $(wildcard protos/rongan_share/v1/*_service.proto)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check gen format bench dev-pki docs system
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV) ## a hub, two partners, a real sanctions list: the whole walk on screen
+	@.venv/bin/python -m examples.demo
+
+test: $(VENV) ## every test
+	@.venv/bin/python -m pytest $(ARGS)
+
+# Cheap things first, so that a slip is told in seconds.
+check: $(VENV) $(VENV_GEN) ## format, lint, types, import contracts, protos, generated files; then test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/mypy --python-version 3.10 partner_sdk
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/buf lint protos
+	@$(MAKE) --no-print-directory breaking
+	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(call generate,$$fresh); \
+	diff --recursive --exclude=__init__.py --exclude=__pycache__ \
+	  "$$fresh/rongan_share/v1" rongan_share/v1 \
+	  || { echo "rongan_share/v1 is not what protos/ says: run make gen" >&2; exit 1; }
+	.venv/bin/python docs/make_errors.py --check
+	@$(MAKE) --no-print-directory test
+
+# A wire that was released may not change under its users; before the first tag it may.
+.PHONY: breaking
+breaking:
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null || true); \
+	if [ -n "$$tag" ]; then echo "buf breaking against $$tag"; \
+	  .venv/bin/buf breaking protos --against ".git#tag=$$tag,subdir=protos"; \
+	else echo "buf breaking: no tag yet, nothing was promised"; fi
+
+# $(1): folder to write into. Only files with a service have gRPC stubs worth keeping.
+define generate
+.venv-gen/bin/python -m grpc_tools.protoc -I protos \
+  --plugin=protoc-gen-mypy=.venv/bin/protoc-gen-mypy \
+  --python_out="$(1)" --mypy_out=quiet:"$(1)" $(PROTOS); \
+.venv-gen/bin/python -m grpc_tools.protoc -I protos \
+  --plugin=protoc-gen-mypy_grpc=.venv/bin/protoc-gen-mypy_grpc \
+  --grpc_python_out="$(1)" --mypy_grpc_out=quiet:"$(1)" $(SERVICES)
+endef
+
+gen: $(VENV) $(VENV_GEN) ## write rongan_share/v1 from protos/
+	@rm -f rongan_share/v1/*_pb2*.py rongan_share/v1/*_pb2*.pyi
+	@$(call generate,.)
+
+format: $(VENV) ## format the code and mend what can be mended
+	@.venv/bin/ruff check --fix-only .
+	@.venv/bin/ruff format .
+	@.venv/bin/buf format --write protos
+
+bench: $(VENV) ## measure; ONLY=name picks one row
+	@.venv/bin/python -m benchmarks $(ONLY)
+
+dev-pki: $(VENV) ## make certificates for development in certs/dev
+	@.venv/bin/python certs/make_dev_pki.py
+
+docs: $(VENV) ## write docs/errors.md from the table of refusals
+	@.venv/bin/python docs/make_errors.py
+
+system: ## install the Debian packages: python3-venv, and redis-server for benchmarks only
+	@PYTHON=$(PYTHON) .ci/system
+
+$(VENV): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	@echo "building .venv from requirements.lock"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement requirements.lock
+	@.venv/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
+	@.venv/bin/python -m pip $(PIP_FLAGS) check
+	@touch $@
+
+$(VENV_GEN): protos/requirements.lock
+	@echo "building .venv-gen from protos/requirements.lock"
+	@$(PYTHON) -m venv .venv-gen
+	@.venv-gen/bin/python -m pip install $(PIP_FLAGS) --no-deps --requirement protos/requirements.lock
+	@touch $@
