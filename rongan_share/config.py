@@ -1,0 +1,130 @@
+"""The hub's configuration: one TOML file, read once into a frozen object."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import tomllib
+
+from rongan_share.errors import StartRefusedError
+
+Part = TypeVar("Part", "KeySettings", "TlsSettings")
+
+FILE_NAME = "hub.toml"
+"""Name of the configuration in a hub's home."""
+
+
+class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the hub listens.
+
+    Attributes:
+        address: Host and port of the main listener; port 0 takes a free one.
+        max_streams: Streams admitted at once over all partners.
+    """
+
+    address: str
+    max_streams: int = 2_000
+
+
+class KeySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Keys, all outside the data directory.
+
+    Attributes:
+        hub_key: File of the key over tokens at rest.
+        hub_key_id: Number of that key, 1 to 255.
+        epoch_keys: Directory with one `epoch-N.key` an epoch.
+    """
+
+    hub_key: Path
+    hub_key_id: int
+    epoch_keys: Path
+
+
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Certificates of the main listener.
+
+    Attributes:
+        certificate_chain: The hub's leaf and its intermediate, PEM.
+        private_key: The leaf's key, PEM.
+        client_roots: What client certificates must chain to, PEM.
+        client_intermediate: The intermediate that signs client certificates, PEM.
+        client_intermediate_key: Its key, PEM; used by `rongan-hub cert issue` only.
+    """
+
+    certificate_chain: Path
+    private_key: Path
+    client_roots: Path
+    client_intermediate: Path
+    client_intermediate_key: Path
+
+
+class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The hub's clock.
+
+    Attributes:
+        offset_seconds: Sets the clock off for a rehearsal; noted in the audit log at every start.
+    """
+
+    offset_seconds: int = 0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a hub is told.
+
+    Attributes:
+        trust_domain: Authority of every name in its certificates, lower case.
+        data_directory: The ledger's directory.
+        listen: Where it listens.
+        keys: Its keys.
+        tls: Its certificates.
+        clock: Its clock.
+    """
+
+    trust_domain: str
+    data_directory: Path
+    listen: ListenSettings
+    keys: KeySettings
+    tls: TlsSettings
+    clock: ClockSettings = msgspec.field(default_factory=ClockSettings)
+
+
+def load_settings(home: Path) -> Settings:
+    """Reads `hub.toml` of a hub's home; paths in it are relative to the home.
+
+    Raises:
+        StartRefusedError: The file is missing or says something it may not; the text names where.
+    """
+    path = home / FILE_NAME
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        settings = msgspec.convert(document, Settings, dec_hook=_decode_path)
+    except FileNotFoundError:
+        msg = f"{path} does not exist; make a hub with rongan-hub init"
+        raise StartRefusedError(msg) from None
+    except (OSError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        msg = f"{path}: {error}"
+        raise StartRefusedError(msg) from error
+    return msgspec.structs.replace(
+        settings,
+        data_directory=home / settings.data_directory,
+        keys=_rooted(home, settings.keys),
+        tls=_rooted(home, settings.tls),
+    )
+
+
+def _decode_path(kind: type, value: object) -> Path:
+    """Reads a path; nothing else in the configuration needs help."""
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError("expected a path")
+
+
+def _rooted(home: Path, part: Part) -> Part:
+    paths = {
+        name: home / value
+        for name, value in msgspec.structs.asdict(part).items()
+        if isinstance(value, Path)
+    }
+    return msgspec.structs.replace(part, **paths)

@@ -1,0 +1,65 @@
+"""The hub's one exception tree.
+
+A refusal is data: a `Reason` from the one table of `wire.reasons`, the metadata that the table
+names, and where it applies a time to wait or the fields at fault. Only the gate turns it into a
+reply.
+"""
+
+from __future__ import annotations
+
+from rongan_share.wire.malformed import MalformedError
+from rongan_share.wire.reasons import Reason
+
+__all__ = [
+    "LedgerCorruptError",
+    "MovedError",
+    "Reason",
+    "RonganError",
+    "StartRefusedError",
+    "refuse_malformed",
+]
+
+
+class RonganError(Exception):
+    """A refusal that a peer may read.
+
+    Attributes:
+        reason: Row of the one table.
+        metadata: Exactly the keys that the row names, as text.
+        retry_after_seconds: Time to wait, only where the table says RetryInfo.
+    """
+
+    def __init__(
+        self, reason: Reason, *, retry_after_seconds: float | None = None, **metadata: object
+    ) -> None:
+        super().__init__(reason.name)
+        self.reason = reason
+        self.metadata = {key: str(value) for key, value in metadata.items()}
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LedgerCorruptError(RonganError):
+    """Stored bytes do not match their checksum; nothing may be answered from them.
+
+    Attributes:
+        table: The ledger's table.
+        key_hex: Key of the bad value; never sent to a peer.
+    """
+
+    def __init__(self, table: str, key: bytes) -> None:
+        super().__init__(Reason.STORE_CORRUPT)
+        self.table = table
+        self.key_hex = key.hex()
+
+
+class MovedError(Exception):
+    """What a decision was made on has changed, so it is made again. Never leaves the gate."""
+
+
+class StartRefusedError(Exception):
+    """The hub will not start; the text says why, for its operator."""
+
+
+def refuse_malformed(error: MalformedError, *, prefix: str = "") -> RonganError:
+    """Turns a broken form into its refusal; the field is named from the request's root."""
+    return RonganError(Reason.REQUEST_MALFORMED, field=prefix + error.field, rule=error.rule)

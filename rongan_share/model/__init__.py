@@ -1,0 +1,1 @@
+"""Frozen nouns of the hub and the pure rules over them."""

@@ -1,0 +1,36 @@
+"""Token epochs: each has one suite and one key, the key in a file of its own."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from rongan_share.wire.vocabulary import Suite
+
+
+class EpochState(IntEnum):
+    """Where an epoch stands; numbers of ``agreement_service.proto``."""
+
+    OPENING = 1
+    CURRENT = 2
+    CLOSING = 3
+    CLOSED = 4
+
+
+class Epoch(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of an epoch.
+
+    Attributes:
+        number: From 1.
+        suite: How its tokens are made, fixed when it was opened.
+        state: Where it stands.
+        opened_ns: When it was opened, nanoseconds since 1970-01-01 UTC.
+        key_digest: SHA-256 of its key, by which a wrong key file is noticed.
+    """
+
+    number: int
+    suite: Suite
+    state: EpochState
+    opened_ns: int
+    key_digest: bytes

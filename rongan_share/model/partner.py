@@ -1,0 +1,85 @@
+"""Partners, operators and their certificates."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+
+class PartnerState(IntEnum):
+    """Where a partner stands; numbers of ``operator_service.proto``."""
+
+    ACTIVE = 1
+    SUSPENDED = 2
+    TERMINATED = 3
+
+
+class HolderKind(IntEnum):
+    """What kind of caller a certificate names."""
+
+    PARTNER = 1
+    OPERATOR = 2
+
+
+class CertificateState(IntEnum):
+    """Whether a registered certificate opens the door."""
+
+    ACTIVE = 1
+    REVOKED = 2
+
+
+class Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of an institution that shares through the hub.
+
+    Attributes:
+        partner_id: 1 to 64 characters of a-z, 0-9 and hyphen.
+        number: The hub's own number, from 1; stands in journal values.
+        state: Where it stands.
+        version: From 1, one more with each change.
+        display_name: For people.
+        reason: Why it is in this state.
+    """
+
+    partner_id: str
+    number: int
+    state: PartnerState
+    version: int
+    display_name: str
+    reason: str = ""
+
+
+class Operator(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who runs the hub.
+
+    Attributes:
+        operator_id: Same form as a partner id.
+        enabled: Whether the operator may act.
+    """
+
+    operator_id: str
+    enabled: bool = True
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """A client certificate that the hub knows.
+
+    Attributes:
+        fingerprint: SHA-256 of the leaf's DER, 32 bytes.
+        serial_hex: Serial number, lower-case hexadecimal.
+        holder_kind: What it names.
+        holder_id: Partner or operator id.
+        not_after_ns: End of validity, nanoseconds since 1970-01-01 UTC.
+        state: Whether it opens the door.
+        version: From 1, one more with each change.
+        reason: Why it was revoked.
+    """
+
+    fingerprint: bytes
+    serial_hex: str
+    holder_kind: HolderKind
+    holder_id: str
+    not_after_ns: int
+    state: CertificateState
+    version: int
+    reason: str = ""
