@@ -1,0 +1,58 @@
+"""Single values of the ledger: the gate's generation, the last sequence, the log's origin."""
+
+from __future__ import annotations
+
+from rongan_share.ledger.environment import Table, Transaction
+
+_GENERATION = b"generation"
+_SEQUENCE = b"sequence"
+_HUB_ID = b"hub_id"
+_LAST_OF_PARTNER = b"last_of_partner/"
+
+
+def get_generation(txn: Transaction) -> int:
+    """Returns the number of changes that every decision is checked against."""
+    return _get(txn, _GENERATION)
+
+
+def bump_generation(txn: Transaction) -> None:
+    """Makes every decision that is under way be made again."""
+    _put(txn, _GENERATION, _get(txn, _GENERATION) + 1)
+
+
+def get_list_sequence(txn: Transaction) -> int:
+    """Returns the sequence of the last accepted change; 0 before the first."""
+    return _get(txn, _SEQUENCE)
+
+
+def put_list_sequence(txn: Transaction, sequence: int) -> None:
+    """Records the sequence of the last accepted change."""
+    _put(txn, _SEQUENCE, sequence)
+
+
+def get_last_of_partner(txn: Transaction, partner_number: int) -> int:
+    """Returns the sequence of a partner's last accepted frame; 0 before its first."""
+    return _get(txn, _LAST_OF_PARTNER + partner_number.to_bytes(4, "big"))
+
+
+def put_last_of_partner(txn: Transaction, partner_number: int, sequence: int) -> None:
+    """Records the sequence of a partner's last accepted frame."""
+    _put(txn, _LAST_OF_PARTNER + partner_number.to_bytes(4, "big"), sequence)
+
+
+def get_hub_id(txn: Transaction) -> str:
+    """Returns the log's origin."""
+    return (txn.get(Table.META, _HUB_ID) or b"").decode()
+
+
+def put_hub_id(txn: Transaction, hub_id: str) -> None:
+    """Names the log's origin, once."""
+    txn.put(Table.META, _HUB_ID, hub_id.encode())
+
+
+def _get(txn: Transaction, key: bytes) -> int:
+    return int.from_bytes(txn.get(Table.META, key) or b"", "little")
+
+
+def _put(txn: Transaction, key: bytes, value: int) -> None:
+    txn.put(Table.META, key, value.to_bytes(8, "little"))

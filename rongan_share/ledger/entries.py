@@ -1,0 +1,81 @@
+"""The audit log's tables: entries by index, the frontier of their tree, and side tables.
+
+Nonces and business references can be erased without touching an entry: that unlinks it from its
+tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rongan_share.errors import LedgerCorruptError
+from rongan_share.ledger.environment import Table, Transaction
+from rongan_share.wire.merkle import Frontier, leaf_hash
+
+_FRONTIER = b"frontier"
+
+
+def get_frontier(txn: Transaction) -> Frontier:
+    """Returns size and frontier of the log's tree.
+
+    Raises:
+        LedgerCorruptError: The stored frontier does not fit its size.
+    """
+    payload = txn.get(Table.META, _FRONTIER)
+    if payload is None:
+        return Frontier()
+    try:
+        return Frontier.parse(payload)
+    except ValueError as error:
+        raise LedgerCorruptError(Table.META.value, _FRONTIER) from error
+
+
+def put_frontier(txn: Transaction, frontier: Frontier) -> None:
+    """Records size and frontier of the log's tree."""
+    txn.put(Table.META, _FRONTIER, frontier.encode())
+
+
+def append_entry(txn: Transaction, frontier: Frontier, entry: bytes) -> Frontier:
+    """Writes an entry at the log's end; returns the frontier that the caller must record."""
+    txn.put(Table.ENTRIES, _key(frontier.size), entry)
+    return frontier.append(leaf_hash(entry))
+
+
+def find_entry(txn: Transaction, index: int) -> bytes | None:
+    """Returns an entry's canonical bytes, or None past the end."""
+    return txn.get(Table.ENTRIES, _key(index))
+
+
+def list_entries(txn: Transaction, start: int = 0) -> Iterator[tuple[int, bytes]]:
+    """Walks entries from an index on."""
+    for key, entry in txn.scan(Table.ENTRIES, _key(start)):
+        yield int.from_bytes(key, "big"), entry
+
+
+def put_nonce(txn: Transaction, index: int, nonce: bytes) -> None:
+    """Keeps the nonce that opens an entry's commitments."""
+    txn.put(Table.NONCES, _key(index), nonce)
+
+
+def find_nonce(txn: Transaction, index: int) -> bytes | None:
+    """Returns an entry's nonce, or None if it has none or it was erased."""
+    return txn.get(Table.NONCES, _key(index))
+
+
+def put_business_refs(txn: Transaction, index: int, references: bytes) -> None:
+    """Keeps the partner's pseudonyms of a question, 16 bytes each."""
+    txn.put(Table.BUSINESS_REFS, _key(index), references)
+
+
+def put_disclosure(txn: Transaction, index: int, listing_ids: bytes) -> None:
+    """Keeps which listings an answer was folded from: u64 each, little-endian, ascending."""
+    txn.put(Table.DISCLOSURES, _key(index), listing_ids)
+
+
+def find_disclosure(txn: Transaction, index: int) -> bytes | None:
+    """Returns which listings an answer was folded from, or None."""
+    return txn.get(Table.DISCLOSURES, _key(index))
+
+
+def _key(index: int) -> bytes:
+    return index.to_bytes(8, "big")

@@ -1,0 +1,266 @@
+"""The LMDB environment: opened once a process; no forks, second hubs or foreign files."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import lmdb
+
+from rongan_share.errors import LedgerCorruptError, Reason, RonganError, StartRefusedError
+from rongan_share.ledger.sealed import seal, unseal
+
+FORMAT_VERSION = 1
+"""Version of the store's layout; a newer one is refused, an older one migrated."""
+
+MAP_BYTES = 256 << 30
+"""Address space of the map: sparse, and the same in every process, so none must ever grow it."""
+
+MAX_READERS = 1_024
+"""Reader slots; LMDB's 126 were exhausted by 256 threads."""
+
+_LMDB_MAGIC = bytes.fromhex("dec0efbe")
+_LMDB_MAGIC_AT = 16
+_DATA_FILE = "data.mdb"
+_LOCK_FILE = "hub.lock"
+_FORMAT_KEY = b"format"
+
+
+class Table(Enum):
+    """The ledger's tables, each a named LMDB database."""
+
+    META = "meta"
+    JOURNAL = "journal"
+    OBJECTS = "objects"
+    QUOTAS = "quotas"
+    STREAMS = "streams"
+    FRAMES = "frames"
+    REPEATS = "repeats"
+    ENTRIES = "entries"
+    NONCES = "nonces"
+    BUSINESS_REFS = "business_refs"
+    DISCLOSURES = "disclosures"
+
+
+class Transaction:
+    """One LMDB transaction over all tables; values are sealed going in and checked coming out."""
+
+    def __init__(self, txn: lmdb.Transaction, databases: Mapping[Table, lmdb._Database]) -> None:
+        self._txn = txn
+        self._databases = databases
+
+    def get(self, table: Table, key: bytes) -> bytes | None:
+        """Returns the payload under a key, or None.
+
+        Raises:
+            LedgerCorruptError: Its checksum does not match.
+        """
+        value = self._txn.get(key, db=self._databases[table])
+        return None if value is None else unseal(table.value, key, bytes(value))
+
+    def put(self, table: Table, key: bytes, payload: bytes) -> None:
+        """Writes a payload under a key of 1 to 511 bytes."""
+        self._txn.put(key, seal(key, payload), db=self._databases[table])
+
+    def put_sealed(self, table: Table, key: bytes, value: bytes) -> None:
+        """Writes a value that carries its checksum already, at the end of a numbered table.
+
+        Raises:
+            LedgerCorruptError: The table already goes further than the key.
+        """
+        if not self._txn.put(key, value, db=self._databases[table], append=True):
+            raise LedgerCorruptError(table.value, key)
+
+    def delete(self, table: Table, key: bytes) -> None:
+        """Removes a key, if it is there."""
+        self._txn.delete(key, db=self._databases[table])
+
+    def scan(
+        self, table: Table, start: bytes = b"", prefix: bytes = b""
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Walks keys and payloads from `start` on, as long as keys begin with `prefix`."""
+        cursor = self._txn.cursor(db=self._databases[table])
+        found = cursor.set_range(max(start, prefix)) if start or prefix else cursor.first()
+        while found:
+            key = bytes(cursor.key())
+            if not key.startswith(prefix):
+                return
+            yield key, unseal(table.value, key, bytes(cursor.value()))
+            found = cursor.next()
+
+    def last_under(self, table: Table, prefix: bytes) -> tuple[bytes, bytes] | None:
+        """Returns the last key that begins with `prefix`, and its payload, or None."""
+        cursor = self._txn.cursor(db=self._databases[table])
+        found = cursor.set_range(prefix + b"\xff" * 8)
+        if not (cursor.prev() if found else cursor.last()):
+            return None
+        key = bytes(cursor.key())
+        return (
+            (key, unseal(table.value, key, bytes(cursor.value())))
+            if key.startswith(prefix)
+            else None
+        )
+
+
+class Ledger:
+    """The open store of one process.
+
+    Use as a context manager. Every method refuses to work in a forked child, which would share the
+    parent's map and corrupt it.
+    """
+
+    def __init__(self, directory: Path, *, writable: bool = True) -> None:
+        _refuse_foreign(directory)
+        self._lock = _lock_directory(directory) if writable else None
+        self._pid = os.getpid()
+        self._environment = lmdb.open(
+            str(directory),
+            map_size=MAP_BYTES,
+            max_dbs=len(Table),
+            max_readers=MAX_READERS,
+            readonly=not writable,
+            create=False,
+            lock=True,
+            mode=0o600,
+        )
+        try:
+            self._databases = {
+                table: self._environment.open_db(table.value.encode(), create=False)
+                for table in Table
+            }
+            self._refuse_other_format()
+        except lmdb.NotFoundError as error:
+            self.close()
+            msg = f"{directory} holds an LMDB file that is no ledger"
+            raise StartRefusedError(msg) from error
+        except BaseException:
+            self.close()
+            raise
+        self._environment.reader_check()
+
+    @staticmethod
+    def create(directory: Path) -> None:
+        """Makes an empty ledger in an empty directory.
+
+        Raises:
+            StartRefusedError: The directory holds anything already.
+        """
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(directory.iterdir()):
+            msg = f"{directory} is not empty"
+            raise StartRefusedError(msg)
+        with lmdb.open(
+            str(directory), map_size=MAP_BYTES, max_dbs=len(Table), mode=0o600
+        ) as environment:
+            databases = {table: environment.open_db(table.value.encode()) for table in Table}
+            with environment.begin(write=True) as txn:
+                payload = FORMAT_VERSION.to_bytes(2, "little")
+                txn.put(_FORMAT_KEY, seal(_FORMAT_KEY, payload), db=databases[Table.META])
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """Opens a read transaction, to be held less than a second."""
+        self._refuse_forked()
+        with self._environment.begin() as txn:
+            yield Transaction(txn, self._databases)
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Opens the write transaction: durable at the end, or nothing of it on an exception.
+
+        Raises:
+            RonganError: STORE_FULL or STORE_FAILED; nothing was committed.
+        """
+        self._refuse_forked()
+        try:
+            with self._environment.begin(write=True) as txn:
+                yield Transaction(txn, self._databases)
+        except lmdb.MapFullError as error:
+            raise RonganError(Reason.STORE_FULL) from error
+        except lmdb.Error as error:
+            # A full disk shows as EIO, not as ENOSPC; only the free space tells them apart.
+            raise RonganError(
+                Reason.STORE_FULL if self._disk_full() else Reason.STORE_FAILED
+            ) from error
+
+    def used_bytes(self) -> int:
+        """Returns the bytes of the file that are in use or were."""
+        self._refuse_forked()
+        return int(self._environment.info()["last_pgno"] + 1) * int(
+            self._environment.stat()["psize"]
+        )
+
+    def reclaim_readers(self) -> int:
+        """Frees reader slots of dead processes; returns how many."""
+        self._refuse_forked()
+        return int(self._environment.reader_check())
+
+    def close(self) -> None:
+        """Closes the environment and lets the directory go."""
+        if os.getpid() == self._pid:
+            self._environment.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _refuse_forked(self) -> None:
+        if os.getpid() != self._pid:
+            msg = "the ledger was opened before this process was forked; open it anew"
+            raise StartRefusedError(msg)
+
+    def _refuse_other_format(self) -> None:
+        with self.read() as txn:
+            payload = txn.get(Table.META, _FORMAT_KEY)
+        version = int.from_bytes(payload or b"", "little")
+        if version != FORMAT_VERSION:
+            msg = f"the store has format {version}, this hub reads format {FORMAT_VERSION}"
+            raise StartRefusedError(msg)
+
+    def _disk_full(self) -> bool:
+        status = os.statvfs(self._environment.path())
+        return status.f_bavail * status.f_frsize < 1 << 20
+
+
+def _refuse_foreign(directory: Path) -> None:
+    """Refuses links and foreign files before LMDB may touch anything."""
+    data = directory / _DATA_FILE
+    if directory.is_symlink() or data.is_symlink():
+        msg = f"{data} or its directory is a symbolic link"
+        raise StartRefusedError(msg)
+    if not data.is_file():
+        msg = f"{directory} holds no ledger; make one with rongan-hub init"
+        raise StartRefusedError(msg)
+    with data.open("rb") as file:
+        head = file.read(_LMDB_MAGIC_AT + len(_LMDB_MAGIC))
+    if head[_LMDB_MAGIC_AT:] != _LMDB_MAGIC:
+        msg = f"{data} is not an LMDB file"
+        raise StartRefusedError(msg)
+
+
+def _lock_directory(directory: Path) -> int:
+    """Takes the lock that keeps a second hub off the same store."""
+    descriptor = os.open(directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        msg = f"another hub holds {directory}"
+        raise StartRefusedError(msg) from error
+    return descriptor

@@ -1,0 +1,152 @@
+"""The journal: one packed value for each accepted frame, by sequence. Nothing is written per row.
+
+Value, little-endian: format u16, kind u8, key id u8, suite u8, epoch u32, next epoch u32, partner
+number u32, row count u32, time u64; the columns of Contribute in their order, tokens enciphered;
+then how many (row, listing id) pairs follow u32, their rows u32 each and their listing ids u64
+each; 16 bytes BLAKE2b. A pair says which listing a row was about: one or more for each AMEND and
+WITHDRAW row, one for an ADD row that found an equal live listing and changed nothing. An ADD row
+without a pair made a new listing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rongan_share.ledger.environment import Table, Transaction
+from rongan_share.ledger.sealed import SEAL_BYTES
+from rongan_share.wire.frames import CONTRIBUTE_COLUMNS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VALUE_FORMAT = 1
+"""Format of the values written now."""
+
+COLUMN_DTYPES = {
+    name: {1: "u1", 2: "<u2", 8: "<u8", 16: "S16"}[width] for name, width in CONTRIBUTE_COLUMNS
+}
+"""Type of each column of a frame of rows."""
+
+_HEADER = struct.Struct("<HBBBIIIIQ")
+_COUNT = struct.Struct("<I")
+
+
+class ValueKind(IntEnum):
+    """What a journal value holds."""
+
+    ROWS = 1
+    SEGMENT = 2
+    STATE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RowsHeader:
+    """What stands before the columns of a ROWS value.
+
+    Attributes:
+        key_id: Key under which its tokens are enciphered.
+        suite: How its tokens were made.
+        epoch: Epoch of its tokens.
+        next_epoch: Epoch of its next tokens; 0 none.
+        partner_number: The contributor.
+        row_count: Rows.
+        time_ns: When it was decided, nanoseconds since 1970-01-01 UTC.
+    """
+
+    key_id: int
+    suite: int
+    epoch: int
+    next_epoch: int
+    partner_number: int
+    row_count: int
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFrame:
+    """One accepted frame, read back.
+
+    Attributes:
+        sequence: Its number.
+        header: What stands before the columns.
+        columns: The columns by name, each of `row_count` values.
+        pair_rows: Rows of the (row, listing id) pairs.
+        pair_ids: Listing ids of the pairs.
+    """
+
+    sequence: int
+    header: RowsHeader
+    columns: dict[str, NDArray[Any]]
+    pair_rows: NDArray[np.uint32]
+    pair_ids: NDArray[np.uint64]
+
+
+class PackedFrame:
+    """A journal value ready to write, hashed but for its key, so that the commit stays short."""
+
+    def __init__(
+        self,
+        header: RowsHeader,
+        columns: dict[str, bytes],
+        *,
+        pair_rows: NDArray[np.uint32],
+        pair_ids: NDArray[np.uint64],
+    ) -> None:
+        parts = [
+            _HEADER.pack(
+                VALUE_FORMAT,
+                ValueKind.ROWS,
+                header.key_id,
+                header.suite,
+                header.epoch,
+                header.next_epoch,
+                header.partner_number,
+                header.row_count,
+                header.time_ns,
+            )
+        ]
+        parts += [columns[name] for name, _ in CONTRIBUTE_COLUMNS if name in columns]
+        parts += [_COUNT.pack(pair_rows.size), pair_rows.tobytes(), pair_ids.tobytes()]
+        self._payload = b"".join(parts)
+        self._digest = hashlib.blake2b(self._payload, digest_size=SEAL_BYTES)
+
+    def append(self, txn: Transaction, sequence: int) -> None:
+        """Writes the value under its sequence, the end of the journal."""
+        key = sequence.to_bytes(8, "big")
+        digest = self._digest.copy()
+        digest.update(key)
+        txn.put_sealed(Table.JOURNAL, key, self._payload + digest.digest())
+
+
+def list_frames(txn: Transaction, after: int) -> Iterator[JournalFrame]:
+    """Walks frames in order of their sequence, from the one after `after` on."""
+    for key, payload in txn.scan(Table.JOURNAL, (after + 1).to_bytes(8, "big")):
+        yield parse_frame(int.from_bytes(key, "big"), payload)
+
+
+def parse_frame(sequence: int, payload: bytes) -> JournalFrame:
+    """Reads a journal value whose checksum was found good."""
+    value_format, kind, *fields = _HEADER.unpack_from(payload)
+    if value_format != VALUE_FORMAT or kind != ValueKind.ROWS:
+        msg = f"journal value {sequence} has format {value_format} and kind {kind}"
+        raise NotImplementedError(msg)
+    header = RowsHeader(*fields)
+    columns: dict[str, NDArray[Any]] = {}
+    at = _HEADER.size
+    for name, width in CONTRIBUTE_COLUMNS:
+        if name == "next_token" and not header.next_epoch:
+            continue
+        columns[name] = np.frombuffer(payload, COLUMN_DTYPES[name], header.row_count, at)
+        at += width * header.row_count
+    (pair_count,) = _COUNT.unpack_from(payload, at)
+    at += _COUNT.size
+    pair_rows = np.frombuffer(payload, "<u4", pair_count, at)
+    pair_ids = np.frombuffer(payload, "<u8", pair_count, at + 4 * pair_count)
+    return JournalFrame(sequence, header, columns, pair_rows, pair_ids)

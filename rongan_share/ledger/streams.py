@@ -1,0 +1,125 @@
+"""Positions of contribution streams, and what was asked before: what makes a resend harmless."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rongan_share.ledger.environment import Table, Transaction
+
+FRAME_MEMORY_NS = 30 * 86_400 * 1_000_000_000
+"""How long digest and sequence of a contribution frame are kept; the highest number for ever."""
+
+REPEAT_MEMORY_NS = 86_400 * 1_000_000_000
+"""How long a question is known again."""
+
+_FRAME = struct.Struct("<32sQQQ")
+_REPEAT = struct.Struct("<32sQB")
+_LAYOUTS = {Table.FRAMES: _FRAME, Table.REPEATS: _REPEAT}
+
+
+class StreamKey(NamedTuple):
+    """Names a partner's stream of contributions, or a batch or call of questions.
+
+    Attributes:
+        partner_number: The partner.
+        stream_id: 16 bytes that the partner made.
+    """
+
+    partner_number: int
+    stream_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFrame:
+    """A contribution frame that is durable.
+
+    Attributes:
+        digest: SHA-256 of the frame's canonical request less its number and the stream's id.
+        sequence: The sequence it was accepted under.
+        entry_index: Place of its entry in the audit log.
+        time_ns: When it was accepted.
+    """
+
+    digest: bytes
+    sequence: int
+    entry_index: int
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A question that was answered before.
+
+    Attributes:
+        digest: SHA-256 of its canonical request less its ids.
+        time_ns: When it was first answered.
+        uncharged_count: How often it was answered again without charge.
+    """
+
+    digest: bytes
+    time_ns: int
+    uncharged_count: int
+
+
+def get_highest_frame(txn: Transaction, stream: StreamKey) -> int:
+    """Returns the highest durable frame number of a stream; 0 for a new stream."""
+    payload = txn.get(Table.STREAMS, _stream_key(stream))
+    return int.from_bytes(payload or b"", "little")
+
+
+def put_highest_frame(txn: Transaction, stream: StreamKey, number: int) -> None:
+    """Records the highest durable frame number of a stream."""
+    txn.put(Table.STREAMS, _stream_key(stream), number.to_bytes(8, "little"))
+
+
+def find_frame(txn: Transaction, stream: StreamKey, number: int) -> KeptFrame | None:
+    """Returns what is known of a frame, or None if nothing is (any more)."""
+    payload = txn.get(Table.FRAMES, _numbered_key(stream, number))
+    return None if payload is None else KeptFrame(*_FRAME.unpack(payload))
+
+
+def put_frame(txn: Transaction, stream: StreamKey, number: int, *, frame: KeptFrame) -> None:
+    """Records a durable frame."""
+    payload = _FRAME.pack(frame.digest, frame.sequence, frame.entry_index, frame.time_ns)
+    txn.put(Table.FRAMES, _numbered_key(stream, number), payload)
+
+
+def find_repeat(txn: Transaction, stream: StreamKey, number: int) -> Repeat | None:
+    """Returns what is known of a question, or None."""
+    payload = txn.get(Table.REPEATS, _numbered_key(stream, number))
+    return None if payload is None else Repeat(*_REPEAT.unpack(payload))
+
+
+def put_repeat(txn: Transaction, stream: StreamKey, number: int, *, repeat: Repeat) -> None:
+    """Records a question."""
+    payload = _REPEAT.pack(repeat.digest, repeat.time_ns, repeat.uncharged_count)
+    txn.put(Table.REPEATS, _numbered_key(stream, number), payload)
+
+
+def list_outdated(
+    txn: Transaction, table: Table, before_ns: int, *, start: bytes, limit: int
+) -> tuple[list[bytes], bytes]:
+    """Looks through at most `limit` frames or questions for those older than an instant.
+
+    Returns:
+        The keys of the old ones, and the key to go on from; empty at the end of the table.
+    """
+    outdated: list[bytes] = []
+    for count, (key, payload) in enumerate(txn.scan(table, start)):
+        if count == limit:
+            return outdated, key
+        kind = KeptFrame if table is Table.FRAMES else Repeat
+        time_ns = kind(*_LAYOUTS[table].unpack(payload)).time_ns
+        if time_ns < before_ns:
+            outdated.append(key)
+    return outdated, b""
+
+
+def _stream_key(stream: StreamKey) -> bytes:
+    return stream.partner_number.to_bytes(4, "big") + stream.stream_id
+
+
+def _numbered_key(stream: StreamKey, number: int) -> bytes:
+    return _stream_key(stream) + number.to_bytes(8, "big")
