@@ -1,0 +1,1 @@
+"""Look-ups: sorted columns derived from the journal, never the truth themselves."""

@@ -1,0 +1,80 @@
+"""From journal frames to runs: what each frame adds, replaces and withdraws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rongan_share.columns.run import NO_IDS, Run
+from rongan_share.columns.snapshot import Snapshot
+from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS
+from rongan_share.wire.frames import LISTING_ROW_BITS
+from rongan_share.wire.vocabulary import RowOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from rongan_share.ledger.journal import JournalFrame
+
+CHUNK_ROWS = 1_000_000
+"""Rows gathered into one run while a long journal is read."""
+
+
+def follow(snapshot: Snapshot, frames: Iterable[JournalFrame]) -> Snapshot:
+    """Returns the snapshot after further frames, which must follow its sequence without a gap."""
+    added: list[NDArray[np.void]] = []
+    sequence = snapshot.sequence
+    for frame in frames:
+        operation = frame.columns["operation"]
+        if (operation != RowOperation.ADD).any() or sum(rows.size for rows in added) >= CHUNK_ROWS:
+            snapshot = _flush(snapshot, added, sequence)
+        sequence = frame.sequence
+        added.append(added_rows(frame))
+        if (operation != RowOperation.ADD).any():
+            # A change may name listings of any earlier frame, so those must be found first.
+            rows, replaced = changed_rows(frame, snapshot)
+            merged = np.concatenate((rows, *added))
+            merged = merged[np.argsort(merged["listing_id"], kind="stable")]
+            snapshot = snapshot.extend(Run(merged, replaced), sequence)
+            added = []
+    return _flush(snapshot, added, sequence)
+
+
+def added_rows(frame: JournalFrame) -> NDArray[np.void]:
+    """Returns the listings that a frame made, in order of their ids."""
+    made = frame.columns["operation"] == RowOperation.ADD
+    # An ADD row with a pair found an equal live listing and made none.
+    made[frame.pair_rows] = False
+    index = np.flatnonzero(made)
+    rows = np.zeros(index.size, LISTING_DTYPE)
+    rows["listing_id"] = (frame.sequence << LISTING_ROW_BITS) | index
+    rows["contributor"] = frame.header.partner_number
+    rows["epoch"] = frame.header.epoch
+    for name in ("token", "reference", "category", *VALUE_COLUMNS):
+        rows[name] = frame.columns[name][index]
+    return rows
+
+
+def changed_rows(
+    frame: JournalFrame, snapshot: Snapshot
+) -> tuple[NDArray[np.void], NDArray[np.uint64]]:
+    """Returns the new rows of amended listings, and the ids of all that were changed."""
+    operation = frame.columns["operation"][frame.pair_rows]
+    amend = operation == RowOperation.AMEND
+    rows = snapshot.rows_of(frame.pair_ids[amend])
+    for name in AMENDED_COLUMNS:
+        rows[name] = frame.columns[name][frame.pair_rows[amend]]
+    replaced = frame.pair_ids[operation != RowOperation.ADD]
+    return rows, np.unique(replaced)
+
+
+def _flush(snapshot: Snapshot, added: list[NDArray[np.void]], sequence: int) -> Snapshot:
+    """Adds the rows gathered so far as one run, and forgets them."""
+    if not added:
+        return Snapshot(sequence, snapshot.runs)
+    run = Run(np.concatenate(added), NO_IDS)
+    added.clear()
+    return snapshot.extend(run, sequence)

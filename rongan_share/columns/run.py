@@ -1,0 +1,141 @@
+"""One sorted run of listings, immutable: found by token, by owner, or by listing id.
+
+Rows stand in order of their listing ids. A run also names the listings of older runs that it
+replaces or withdraws, so that runs can be laid over one another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rongan_share.model.listing import LISTING_DTYPE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+OWNER_DTYPE = "S37"
+"""Owner key: contributor u32 and reference, category and token, so compared from left to right."""
+
+
+class Matches(NamedTuple):
+    """Rows found for keys, one item a row.
+
+    Attributes:
+        query: Index of the key, ascending.
+        rows: The rows found (LISTING_DTYPE).
+    """
+
+    query: NDArray[np.int64]
+    rows: NDArray[np.void]
+
+
+NO_IDS = np.zeros(0, "<u8")
+"""No listing ids."""
+
+
+class Run:
+    """A sorted run.
+
+    Args:
+        rows: Listings (LISTING_DTYPE), ascending by listing id.
+        replaced: Ids of listings in older runs that no longer hold there, ascending.
+    """
+
+    def __init__(self, rows: NDArray[np.void], replaced: NDArray[np.uint64]) -> None:
+        self.rows = rows
+        self.replaced = replaced
+        token_hi, token_lo = split_tokens(rows["token"])
+        self._token_order = np.lexsort((token_lo, token_hi))
+        self._token_hi = token_hi[self._token_order]
+        self._token_lo = token_lo[self._token_order]
+        owners = owner_keys(
+            rows["contributor"], rows["reference"], rows["category"], token=rows["token"]
+        )
+        self._owner_order = np.argsort(owners, kind="stable")
+        self._owners = owners[self._owner_order]
+
+    def __len__(self) -> int:
+        return int(self.rows.size)
+
+    def find_tokens(self, token_hi: NDArray[np.uint64], token_lo: NDArray[np.uint64]) -> Matches:
+        """Finds the rows under each token, exactly to 16 bytes."""
+        first = np.searchsorted(self._token_hi, token_hi, side="left")
+        inside = np.minimum(first, max(len(self) - 1, 0))
+        # Enciphered tokens are as good as random, so half a token almost always decides.
+        hit = (
+            np.flatnonzero(self._token_hi[inside] == token_hi)
+            if len(self)
+            else np.zeros(0, np.int64)
+        )
+        last = np.searchsorted(self._token_hi, token_hi[hit], side="right")
+        query, position = spread(hit, first[hit], last)
+        exact = self._token_lo[position] == token_lo[query]
+        return Matches(query[exact], self.rows[self._token_order[position[exact]]])
+
+    def find_owned(self, low: NDArray[np.bytes_], high: NDArray[np.bytes_]) -> Matches:
+        """Finds the rows whose owner key lies in each closed range."""
+        first = np.searchsorted(self._owners, low, side="left")
+        last = np.searchsorted(self._owners, high, side="right")
+        query, position = spread(np.arange(low.size), first, last)
+        return Matches(query, self.rows[self._owner_order[position]])
+
+    def find_ids(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Returns the position of each listing id in `rows`, or -1."""
+        if not len(self):
+            return np.full(listing_ids.size, -1, np.int64)
+        position = np.searchsorted(self.rows["listing_id"], listing_ids)
+        position = np.minimum(position, len(self) - 1)
+        return np.where(self.rows["listing_id"][position] == listing_ids, position, -1)
+
+
+def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
+    """Lays one run over the next older one.
+
+    Args:
+        older: The older run.
+        newer: The run directly above it.
+        bottom: Whether nothing lies below `older`, so that no replaced ids need be remembered.
+    """
+    kept = older.rows[~np.isin(older.rows["listing_id"], newer.replaced)]
+    rows = np.concatenate((kept, newer.rows))
+    rows = rows[np.argsort(rows["listing_id"], kind="stable")]
+    return Run(rows, NO_IDS if bottom else np.union1d(older.replaced, newer.replaced))
+
+
+def empty_run() -> Run:
+    """Returns a run without listings."""
+    return Run(np.zeros(0, LISTING_DTYPE), NO_IDS)
+
+
+def split_tokens(tokens: NDArray[np.bytes_]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Splits 16-byte tokens into halves whose numeric order is the byte order."""
+    halves = np.ascontiguousarray(tokens).view(">u8").reshape(-1, 2)
+    return halves[:, 0].astype(np.uint64), halves[:, 1].astype(np.uint64)
+
+
+def owner_keys(
+    contributor: NDArray[np.uint32],
+    reference: NDArray[np.bytes_],
+    category: NDArray[np.uint8],
+    *,
+    token: NDArray[np.bytes_],
+) -> NDArray[np.bytes_]:
+    """Joins (partner, reference, category, token) into one comparable key a row."""
+    keys = np.zeros((reference.size, 37), np.uint8)
+    keys[:, 0:4] = contributor.astype(">u4").view(np.uint8).reshape(-1, 4)
+    keys[:, 4:20] = np.ascontiguousarray(reference).view(np.uint8).reshape(-1, 16)
+    keys[:, 20] = category
+    keys[:, 21:37] = np.ascontiguousarray(token).view(np.uint8).reshape(-1, 16)
+    return keys.reshape(-1).view(OWNER_DTYPE)
+
+
+def spread(
+    query: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Turns ranges of positions into one (query, position) pair for each position."""
+    length = last - first
+    total = int(length.sum())
+    starts = np.repeat(first - (np.cumsum(length) - length), length)
+    return np.repeat(query, length), starts + np.arange(total)

@@ -1,0 +1,124 @@
+"""A snapshot: what all journal frames up to one sequence say, as a few runs laid over one another.
+
+This is the interface of look-ups. Readers hold a snapshot for one answer and never see it change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rongan_share.columns.run import Matches, Run, merge, owner_keys, split_tokens
+from rongan_share.model.listing import LISTING_DTYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+MERGE_RATIO = 4
+"""A run is merged into the one below it unless that is at least this many times larger."""
+
+_LAST_TOKEN = b"\xff" * 16
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All live listings up to a sequence.
+
+    Attributes:
+        sequence: The last frame that is in it.
+        runs: Oldest first; a newer run overrules older ones.
+    """
+
+    sequence: int
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def listing_count(self) -> int:
+        """Number of live listings, expired or not."""
+        return sum(len(run) for run in self.runs) - sum(
+            int(np.count_nonzero(older.find_ids(newer.replaced) >= 0))
+            for place, newer in enumerate(self.runs)
+            for older in self.runs[:place]
+        )
+
+    def find_tokens(self, enciphered: bytes) -> Matches:
+        """Finds every live listing under each token.
+
+        Args:
+            enciphered: 16 bytes a token, enciphered under the hub's key.
+
+        Returns:
+            Token index and row of each listing found, ordered by token index, then listing id.
+        """
+        tokens = np.frombuffer(enciphered, "S16")
+        token_hi, token_lo = split_tokens(tokens)
+        return self._collect(lambda run: run.find_tokens(token_hi, token_lo))
+
+    def find_owned(
+        self,
+        contributor: int,
+        reference: NDArray[np.bytes_],
+        category: NDArray[np.uint8],
+        *,
+        token: NDArray[np.bytes_],
+    ) -> Matches:
+        """Finds a contributor's own live listings by reference, category, and token unless zero.
+
+        Returns:
+            Row index of the question and row of each listing found, ordered by both.
+        """
+        partners = np.full(reference.size, contributor, np.uint32)
+        every = np.full(reference.size, _LAST_TOKEN, "S16")
+        low = owner_keys(partners, reference, category, token=token)
+        high = owner_keys(partners, reference, category, token=np.where(token == b"", every, token))
+        return self._collect(lambda run: run.find_owned(low, high))
+
+    def rows_of(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.void]:
+        """Returns the present rows of listings that live in this snapshot, in the order asked.
+
+        Raises:
+            KeyError: A listing does not live here.
+        """
+        rows = np.zeros(listing_ids.size, LISTING_DTYPE)
+        missing = np.ones(listing_ids.size, np.bool_)
+        for run in reversed(self.runs):
+            position = run.find_ids(listing_ids)
+            found = missing & (position >= 0)
+            rows[found] = run.rows[position[found]]
+            missing &= ~found & ~np.isin(listing_ids, run.replaced)
+        if (rows["listing_id"] != listing_ids).any():
+            msg = "a journal frame names a listing that does not live"
+            raise KeyError(msg)
+        return rows
+
+    def extend(self, run: Run, sequence: int) -> Snapshot:
+        """Returns the snapshot with a newer run on top; small runs are merged, so few remain."""
+        runs = [*self.runs, run]
+        while len(runs) > 1 and len(runs[-2]) < MERGE_RATIO * (
+            len(runs[-1]) + runs[-1].replaced.size
+        ):
+            newer, older = runs.pop(), runs.pop()
+            runs.append(merge(older, newer, bottom=not runs))
+        return Snapshot(sequence, tuple(runs))
+
+    def _collect(self, find: Callable[[Run], Matches]) -> Matches:
+        """Gathers matches of all runs, without rows that a newer run replaces."""
+        found: list[Matches] = []
+        for place, run in enumerate(self.runs):
+            match = find(run)
+            for newer in self.runs[place + 1 :]:
+                if match.query.size and newer.replaced.size:
+                    holds = ~np.isin(match.rows["listing_id"], newer.replaced)
+                    match = Matches(match.query[holds], match.rows[holds])
+            if match.query.size:
+                found.append(match)
+        if not found:
+            return Matches(np.zeros(0, np.int64), np.zeros(0, LISTING_DTYPE))
+        query = np.concatenate([match.query for match in found])
+        rows = np.concatenate([match.rows for match in found])
+        order = np.lexsort((rows["listing_id"], query))
+        return Matches(query[order], rows[order])
