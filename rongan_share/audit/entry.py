@@ -1,0 +1,180 @@
+"""What one entry says, as canonical bytes that open with a version byte.
+
+An entry never holds a token. It binds question and answer by commitments whose nonce lies beside
+the log.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from rongan_share.wire.canonical import encode_bytes, encode_integer
+
+ENTRY_VERSION = 1
+"""First byte of every entry written now."""
+
+GRANTED = "GRANTED"
+"""Decision of an entry that is no refusal; refusals name their reason."""
+
+_HEADER = struct.Struct("<HI")
+
+_INTEGER_FIELDS = {
+    1: "time_ns",
+    6: "agreement_version",
+    7: "purpose",
+    10: "snapshot_sequence",
+    16: "duration_us",
+}
+_TEXT_FIELDS = {
+    2: "method",
+    3: "caller_kind",
+    4: "caller_id",
+    5: "serial_hex",
+    11: "decision",
+    17: "kind",
+}
+_BYTES_FIELDS = {12: "disclosure_digest", 13: "request_commitment", 14: "answer_commitment"}
+_ORIGIN, _COUNTS, _FACTS = 8, 9, 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry.
+
+    Attributes:
+        time_ns: The commit's instant, nanoseconds since 1970-01-01 UTC.
+        kind: Class of the entry, by which it is kept: what the route table calls its audit kind.
+        method: RPC, or `hub/start` and the like for what the hub itself notes.
+        caller_kind: `partner`, `operator` or `hub`; empty if the certificate could not be read.
+        caller_id: Its id.
+        serial_hex: Serial number of the certificate.
+        agreement_version: Version that ruled; 0 none.
+        purpose: Number of the purpose; 0 none.
+        origin: Canonical bytes of the partner's Origin message.
+        counts: How many of what, by name.
+        snapshot_sequence: Look-ups knew every change up to it.
+        decision: GRANTED or the reason of a refusal.
+        disclosure_digest: SHA-256 over the listing ids shown; empty for none.
+        request_commitment: SHA-256(nonce || canonical request).
+        answer_commitment: SHA-256(nonce || canonical answer).
+        facts: What an operator's act changed, or where a refusal lay, by name.
+        duration_us: Microseconds from receipt to commit.
+    """
+
+    time_ns: int
+    kind: str
+    method: str
+    decision: str
+    caller_kind: str = ""
+    caller_id: str = ""
+    serial_hex: str = ""
+    agreement_version: int = 0
+    purpose: int = 0
+    origin: bytes = b""
+    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    snapshot_sequence: int = 0
+    disclosure_digest: bytes = b""
+    request_commitment: bytes = b""
+    answer_commitment: bytes = b""
+    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    duration_us: int = 0
+
+    def encode(self) -> bytes:
+        """Returns the entry's canonical bytes."""
+        counts = b"".join(
+            encode_bytes(1, name.encode()) + encode_integer(2, count)
+            for name, count in sorted(self.counts.items())
+        )
+        facts = b"".join(
+            encode_bytes(1, name.encode()) + encode_bytes(2, text.encode())
+            for name, text in sorted(self.facts.items())
+        )
+        parts = {
+            number: encode_integer(number, getattr(self, name))
+            for number, name in _INTEGER_FIELDS.items()
+        }
+        parts |= {
+            number: encode_bytes(number, getattr(self, name).encode())
+            for number, name in _TEXT_FIELDS.items()
+        }
+        parts |= {
+            number: encode_bytes(number, getattr(self, name))
+            for number, name in _BYTES_FIELDS.items()
+        }
+        parts |= {
+            _ORIGIN: encode_bytes(_ORIGIN, self.origin),
+            _COUNTS: encode_bytes(_COUNTS, counts),
+            _FACTS: encode_bytes(_FACTS, facts),
+        }
+        return bytes([ENTRY_VERSION]) + b"".join(parts[number] for number in sorted(parts))
+
+
+def parse_entry(raw: bytes) -> Entry:
+    """Reads an entry.
+
+    Raises:
+        ValueError: It is not the canonical form of an entry of a known version.
+    """
+    if raw[:1] != bytes([ENTRY_VERSION]):
+        msg = "entry of an unknown version"
+        raise ValueError(msg)
+    values: dict[str, object] = {"decision": "", "kind": "", "method": "", "time_ns": 0}
+    for number, content in _fields(raw, 1):
+        if number in _READERS:
+            name, read = _READERS[number]
+            values[name] = read(content)
+    entry = Entry(**values)  # type: ignore[arg-type]  # checked by encoding it again
+    if entry.encode() != raw:
+        msg = "entry is not in its canonical form"
+        raise ValueError(msg)
+    return entry
+
+
+def _read_counts(content: bytes) -> dict[str, int]:
+    return {name: int.from_bytes(count, "little") for name, count in _pairs(content)}
+
+
+def _read_facts(content: bytes) -> dict[str, str]:
+    return {name: text.decode() for name, text in _pairs(content)}
+
+
+def _read_integer(content: bytes) -> int:
+    return int.from_bytes(content, "little")
+
+
+_READERS: dict[int, tuple[str, Callable[[bytes], object]]] = {
+    **{number: (name, _read_integer) for number, name in _INTEGER_FIELDS.items()},
+    **{number: (name, bytes.decode) for number, name in _TEXT_FIELDS.items()},
+    **{number: (name, bytes) for number, name in _BYTES_FIELDS.items()},
+    _ORIGIN: ("origin", bytes),
+    _COUNTS: ("counts", _read_counts),
+    _FACTS: ("facts", _read_facts),
+}
+
+
+def _fields(raw: bytes, at: int) -> list[tuple[int, bytes]]:
+    fields: list[tuple[int, bytes]] = []
+    while at < len(raw):
+        try:
+            number, length = _HEADER.unpack_from(raw, at)
+        except struct.error as error:
+            msg = "entry is cut short"
+            raise ValueError(msg) from error
+        at += _HEADER.size
+        fields.append((number, raw[at : at + length]))
+        at += length
+    return fields
+
+
+def _pairs(content: bytes) -> list[tuple[str, bytes]]:
+    """Reads (name, value) pairs; a value that is empty was left out."""
+    pairs: list[tuple[str, bytes]] = []
+    for number, value in _fields(content, 0):
+        if number == 1:
+            pairs.append((value.decode(), b""))
+        elif pairs:
+            pairs[-1] = (pairs[-1][0], value)
+    return pairs
