@@ -1,0 +1,1 @@
+"""Services: a question in, an answer and wanted writes out. No gRPC context, no clock."""

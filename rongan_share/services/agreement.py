@@ -1,0 +1,71 @@
+"""AgreementService: what a partner may do, with which key and which categories."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from rongan_share.services.agreement_messages import agreement_message
+from rongan_share.services.call import Call, Outcome, Scope
+from rongan_share.v1 import agreement_service_pb2 as pb
+from rongan_share.v1 import vocabulary_pb2
+
+if TYPE_CHECKING:
+    from rongan_share.wire.taxonomy import Category
+
+
+def standing_scope(_: object) -> Scope:
+    """Says what these RPCs need: an active partner with an agreement in force."""
+    return Scope()
+
+
+def taxonomy_scope(_: object) -> Scope:
+    """Says what the taxonomy needs: it is no secret among partners."""
+    return Scope(agreement_needed=False)
+
+
+def get_agreement(call: Call, _: pb.GetAgreementRequest) -> Outcome:
+    """Answers GetAgreement."""
+    return Outcome(answer=pb.GetAgreementResponse(agreement=agreement_message(call.agreement)))
+
+
+def get_token_epoch(call: Call, _: pb.GetTokenEpochRequest) -> Outcome:
+    """Answers GetTokenEpoch; the entry says which key was handed to whom."""
+    epoch = call.registry.epoch
+    opened = Timestamp()
+    opened.FromNanoseconds(epoch.opened_ns)
+    answer = pb.GetTokenEpochResponse(
+        epoch=epoch.number,
+        suite=vocabulary_pb2.Suite.ValueType(epoch.suite),
+        state=pb.EpochState.ValueType(epoch.state),
+        key=call.hub.epoch_key(epoch.number),
+        opened_time=opened,
+    )
+    return Outcome(answer=answer, facts={"epoch": str(epoch.number)})
+
+
+def get_taxonomy(call: Call, _: pb.GetTaxonomyRequest) -> Outcome:
+    """Answers GetTaxonomy."""
+    taxonomy = call.taxonomy
+    categories = [_category_message(category) for category in taxonomy.categories]
+    return Outcome(answer=pb.GetTaxonomyResponse(version=taxonomy.version, categories=categories))
+
+
+def _category_message(category: Category) -> pb.Category:
+    return pb.Category(
+        code=category.code,
+        bit=category.bit,
+        name_zh=category.name_zh,
+        name_en=category.name_en,
+        subject_types=map(vocabulary_pb2.IdentifierType.ValueType, sorted(category.subject_types)),
+        purposes=map(vocabulary_pb2.Purpose.ValueType, sorted(category.purposes)),
+        default_severity=category.default_severity,
+        maximum_severity=category.maximum_severity,
+        public=category.public,
+        shareable=category.shareable,
+        expiry_cap_days=category.expiry_cap_days,
+        expiry_optional=category.expiry_optional,
+        expiry_rule=category.expiry_rule,
+        evidence_required=vocabulary_pb2.Evidence.ValueType(category.evidence_required),
+    )

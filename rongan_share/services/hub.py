@@ -1,0 +1,41 @@
+"""What belongs to the hub itself, made once at start and handed to every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rongan_share.ledger.cipher import TokenCipher
+    from rongan_share.wire.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubFacts:
+    """The hub.
+
+    Attributes:
+        hub_id: The log's origin.
+        version: The software's version.
+        started: When it began to serve.
+        trust_domain: Authority of every name in its certificates.
+        clock_offset_seconds: How far its clock is set off; 0 in service.
+        taxonomy: The categories and their rules.
+        cipher: Its key over tokens at rest.
+        epoch_key: Reads the key of an epoch by number.
+        client_issuer_der: The intermediate that signs client certificates, DER.
+        used_bytes: Tells the size of the ledger's file.
+    """
+
+    hub_id: str
+    version: str
+    started: datetime
+    trust_domain: str
+    clock_offset_seconds: int
+    taxonomy: Taxonomy
+    cipher: TokenCipher
+    epoch_key: Callable[[int], bytes]
+    client_issuer_der: bytes
+    used_bytes: Callable[[], int]

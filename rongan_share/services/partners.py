@@ -1,0 +1,158 @@
+"""OperatorService, partners: create, list, suspend, resume."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rongan_share.errors import Reason, RonganError
+from rongan_share.ledger.committer import Placement, time_ns
+from rongan_share.ledger.objects import put_object
+from rongan_share.model.partner import Partner, PartnerState
+from rongan_share.services.call import Call, Outcome, malformed, read_text
+from rongan_share.v1 import operator_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rongan_share.ledger.environment import Transaction
+
+PARTNER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+"""Form of partner ids."""
+
+DEFAULT_PAGE = 100
+"""Items in a page where none was asked."""
+
+MOST_IN_PAGE = 1_000
+"""Most items in a page."""
+
+_NAME_CHARACTERS = 200
+_REASON_CHARACTERS = 500
+
+
+def create_partner(call: Call, request: pb.CreatePartnerRequest) -> Outcome:
+    """Answers CreatePartner.
+
+    Raises:
+        RonganError: REQUEST_MALFORMED, RESOURCE_EXISTS.
+    """
+    if not PARTNER_ID.fullmatch(request.partner_id):
+        raise malformed("partner_id", "1 to 64 of a-z, 0-9 and hyphen, no hyphen at either end")
+    if request.partner_id in call.registry.partners:
+        raise RonganError(Reason.RESOURCE_EXISTS, resource="partner")
+    name = read_text(request.display_name, "display_name", least=1, most=_NAME_CHARACTERS)
+    partner = Partner(
+        partner_id=request.partner_id,
+        # The generation is re-read in the commit, so no other partner can take this number.
+        number=max(known.number for known in call.registry.partners.values()) + 1,
+        state=PartnerState.ACTIVE,
+        version=1,
+        display_name=name,
+    )
+
+    return Outcome(
+        answer=pb.CreatePartnerResponse(partner=_partner_message(call, partner)),
+        facts={"partner": partner.partner_id},
+        bumps_generation=True,
+        writes=(write_partner(partner),),
+    )
+
+
+def list_partners(call: Call, request: pb.ListPartnersRequest) -> Outcome:
+    """Answers ListPartners; a page token is the last id of the page before.
+
+    Raises:
+        RonganError: REQUEST_MALFORMED.
+    """
+    if request.page_size < 0:
+        raise malformed("page_size", "not negative")
+    size = min(request.page_size or DEFAULT_PAGE, MOST_IN_PAGE)
+    ids = sorted(known for known in call.registry.partners if known > request.page_token)
+    page = [_partner_message(call, call.registry.partners[known]) for known in ids[:size]]
+    more = ids[size - 1] if len(ids) > size else ""
+    return Outcome(answer=pb.ListPartnersResponse(partners=page, next_page_token=more))
+
+
+def suspend_partner(call: Call, request: pb.SuspendPartnerRequest) -> Outcome:
+    """Answers SuspendPartner.
+
+    Raises:
+        RonganError: RESOURCE_NOT_FOUND, STALE_VERSION, REQUEST_MALFORMED.
+    """
+    return _change(call, request, pb.SuspendPartnerResponse(), state=PartnerState.SUSPENDED)
+
+
+def resume_partner(call: Call, request: pb.ResumePartnerRequest) -> Outcome:
+    """Answers ResumePartner.
+
+    Raises:
+        RonganError: RESOURCE_NOT_FOUND, STALE_VERSION, REQUEST_MALFORMED.
+    """
+    return _change(call, request, pb.ResumePartnerResponse(), state=PartnerState.ACTIVE)
+
+
+def find_partner(call: Call, partner_id: str) -> Partner:
+    """Returns a partner by id.
+
+    Raises:
+        RonganError: RESOURCE_NOT_FOUND.
+    """
+    partner = call.registry.partners.get(partner_id)
+    if partner is None:
+        raise RonganError(Reason.RESOURCE_NOT_FOUND, resource="partner")
+    return partner
+
+
+def write_partner(partner: Partner) -> Callable[[Transaction, Placement], None]:
+    """Returns the write of a partner's new version."""
+
+    def write(txn: Transaction, placement: Placement) -> None:
+        put_object(
+            txn,
+            partner,
+            object_id=partner.partner_id,
+            time_ns=time_ns(placement),
+            sequence=placement.sequence,
+        )
+
+    return write
+
+
+def _change(
+    call: Call,
+    request: pb.SuspendPartnerRequest | pb.ResumePartnerRequest,
+    answer: pb.SuspendPartnerResponse | pb.ResumePartnerResponse,
+    *,
+    state: PartnerState,
+) -> Outcome:
+    partner = find_partner(call, request.partner_id)
+    if request.version not in (0, partner.version):
+        raise RonganError(Reason.STALE_VERSION, version=partner.version)
+    if partner.state is PartnerState.TERMINATED:
+        raise RonganError(Reason.PARTNER_TERMINATED)
+    reason = read_text(request.reason, "reason", least=1, most=_REASON_CHARACTERS)
+    changed = msgspec.structs.replace(
+        partner, state=state, version=partner.version + 1, reason=reason
+    )
+    answer.partner.CopyFrom(_partner_message(call, changed))
+    return Outcome(
+        answer=answer,
+        facts={"partner": partner.partner_id, "state": state.name, "reason": reason},
+        bumps_generation=True,
+        writes=(write_partner(changed),),
+    )
+
+
+def _partner_message(call: Call, partner: Partner) -> pb.Partner:
+    agreement = call.registry.agreements.get(partner.partner_id)
+    return pb.Partner(
+        partner_id=partner.partner_id,
+        display_name=partner.display_name,
+        number=partner.number,
+        state=pb.PartnerState.ValueType(partner.state),
+        version=partner.version,
+        reason=partner.reason,
+        agreement_version=0 if agreement is None else agreement.version,
+    )

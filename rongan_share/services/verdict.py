@@ -1,0 +1,224 @@
+"""VerdictService: one subject in full detail, and frames of tokens as columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rongan_share.clock import nanoseconds
+from rongan_share.errors import MovedError, Reason, RonganError
+from rongan_share.ledger.committer import Placement, time_ns
+from rongan_share.ledger.streams import REPEAT_MEMORY_NS, Repeat, StreamKey, find_repeat, put_repeat
+from rongan_share.model.quota import Meter
+from rongan_share.services.call import Call, Outcome
+from rongan_share.services.lookup import Found, chargeable_count, look_up
+from rongan_share.v1 import verdict_service_pb2 as pb
+from rongan_share.v1.vocabulary_pb2 import Evidence as EvidenceMessage
+from rongan_share.v1.vocabulary_pb2 import SourceClass as SourceClassMessage
+from rongan_share.v1.vocabulary_pb2 import State as StateMessage
+from rongan_share.wire import frames
+from rongan_share.wire.fold import count_matched, cut_to_detail, fold
+from rongan_share.wire.vocabulary import DetailLevel, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from rongan_share.ledger.environment import Transaction
+    from rongan_share.services.questions import VerdictQuestion
+
+Answer = pb.CheckSubjectResponse | pb.StreamVerdictsResponse
+"""What is answered to a question."""
+
+UNCHARGED_REPEATS = 3
+"""How often a repeated question is answered without charge within 24 hours."""
+
+
+def check_subject(call: Call, question: VerdictQuestion) -> Outcome:
+    """Answers CheckSubject.
+
+    Raises:
+        RonganError: A refusal of the look-up, or FRAME_CONFLICT.
+    """
+    found = look_up(call, question)
+    answer = pb.CheckSubjectResponse()
+    _put_ruling(answer, call, found)
+    states = np.where(found.entitled, State.NOT_LISTED, State.NOT_ENTITLED)
+    states[found.query] = State.LISTED
+    answer.token_states.extend(map(StateMessage.ValueType, states.tolist()))
+    answer.state = StateMessage.ValueType(_subject_state(states))
+    if found.query.size:
+        _put_details(answer, found, question.terms.detail_level)
+    return _outcome(call, question, found, answer=answer)
+
+
+def answer_frame(call: Call, question: VerdictQuestion) -> Outcome:
+    """Answers one frame of StreamVerdicts.
+
+    Raises:
+        RonganError: A refusal of the look-up, or FRAME_CONFLICT.
+    """
+    found = look_up(call, question)
+    listed, summary = fold(found.query, found.fold_rows)
+    other, other_state = _others(question, found)
+    answer = pb.StreamVerdictsResponse(
+        frame_number=question.frame_number,
+        token_count=question.token_count,
+        listed_index=listed.astype("<u4").tobytes(),
+        listed_summary=cut_to_detail(summary, question.terms.detail_level).tobytes(),
+        other_index=other.astype("<u4").tobytes(),
+        other_state=other_state.tobytes(),
+        not_listed_count=question.token_count - listed.size - other.size,
+    )
+    _put_ruling(answer, call, found)
+    if question.subject_end is not None:
+        subject = np.searchsorted(question.subject_end, found.query, side="right")
+        _put_subjects(answer, found, question.terms.detail_level, subject=subject.astype(np.int64))
+    return _outcome(call, question, found, answer=answer)
+
+
+def _put_ruling(answer: Answer, call: Call, found: Found) -> None:
+    """Fills in what ruled an answer."""
+    answer.coverage.category_bits = found.coverage.category_bits
+    answer.coverage.source_class_bits = found.coverage.source_class_bits
+    answer.not_granted.category_bits = found.not_granted.category_bits
+    answer.not_granted.source_class_bits = found.not_granted.source_class_bits
+    answer.agreement_version = call.agreement.version
+    answer.taxonomy_version = call.taxonomy.version
+    answer.epoch = call.registry.epoch.number
+    answer.list_sequence = found.sequence
+
+
+def _subject_state(states: NDArray[np.int64]) -> State:
+    """Folds token states into the subject's: nothing unknown may read as not listed."""
+    if (states == State.LISTED).any():
+        return State.LISTED
+    if (states == State.NOT_LISTED).any():
+        return State.NOT_LISTED
+    return State.NOT_ENTITLED
+
+
+def _put_details(answer: pb.CheckSubjectResponse, found: Found, detail: DetailLevel) -> None:
+    """Adds the fold over the whole subject and every listing that took part in it."""
+    _, summaries = fold(np.zeros_like(found.query), found.fold_rows)
+    summary = cut_to_detail(summaries, detail)[0]
+    for name in summary.dtype.names:
+        setattr(answer.summary, name, int(summary[name]))
+    subject = np.zeros_like(found.query)
+    answer.matched_count = _matched(found, subject)[0]
+    shown = detail >= DetailLevel.PROVENANCE
+    for place, row in enumerate(found.rows):
+        answer.listings.add(
+            listing_id=int(row["listing_id"]),
+            token_index=int(found.query[place]),
+            category_bit=int(row["category"]) if detail >= DetailLevel.CATEGORY else None,
+            severity=int(row["severity"]),
+            source_class=SourceClassMessage.ValueType(row["source_class"] if shown else 0),
+            evidence=EvidenceMessage.ValueType(row["evidence"] if shown else 0),
+            confidence=int(found.fold_rows.confidence[place]) if shown else 0,
+            event_day=int(row["event_day"]) if shown else 0,
+            expiry_day=int(row["expiry_day"]),
+            flags=int(found.fold_rows.flags[place]),
+        )
+
+
+def _put_subjects(
+    answer: pb.StreamVerdictsResponse,
+    found: Found,
+    detail: DetailLevel,
+    *,
+    subject: NDArray[np.int64],
+) -> None:
+    """Adds the folds over whole subjects; `subject` is the subject of each row found."""
+    listed, summary = fold(subject, found.fold_rows)
+    matched = _matched(found, subject)
+    answer.listed_subject = listed.astype("<u4").tobytes()
+    answer.subject_summary = cut_to_detail(summary, detail).tobytes()
+    answer.subject_matched = bytes(matched[number] for number in listed.tolist())
+
+
+def _matched(found: Found, subject: NDArray[np.int64]) -> dict[int, int]:
+    return count_matched(
+        subject=subject,
+        contributor=found.rows["contributor"],
+        reference=found.rows["reference"],
+        token=found.query,
+    )
+
+
+def _others(question: VerdictQuestion, found: Found) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Returns the tokens that may not be asked about, and why."""
+    if found.coverage.empty:
+        everything = np.arange(question.token_count)
+        return everything, np.full(everything.size, frames.OTHER_NOT_ENTITLED_COVERAGE, np.uint8)
+    barred = np.flatnonzero(~found.entitled)
+    return barred, np.full(barred.size, frames.OTHER_NOT_ENTITLED_TYPE, np.uint8)
+
+
+def _outcome(call: Call, question: VerdictQuestion, found: Found, *, answer: Answer) -> Outcome:
+    """Adds what the answer costs and leaves behind."""
+    stream = StreamKey(call.partner.number, question.batch_id)
+    seen = find_repeat(call.read, stream, question.frame_number)
+    remembered, charged = _remember(call, question, seen)
+    listed_count = int(np.unique(found.query).size)
+    entitled_count = int(np.count_nonzero(found.entitled))
+
+    def expect(txn: Transaction) -> None:
+        if find_repeat(txn, stream, question.frame_number) != seen:
+            raise MovedError
+
+    return Outcome(
+        answer=answer,
+        counts={
+            "tokens": question.token_count,
+            "listed": listed_count,
+            "not_listed": entitled_count - listed_count,
+            "not_entitled": question.token_count - entitled_count,
+            "charged": entitled_count if charged else 0,
+        },
+        purpose=question.terms.purpose,
+        origin=question.terms.origin,
+        snapshot_sequence=found.sequence,
+        disclosure=found.disclosure,
+        business_refs=question.business_refs,
+        meter=Meter.QUERY,
+        cost=entitled_count if charged else 0,
+        expectations=(expect,),
+        writes=(_write_repeat(stream, question.frame_number, remembered),),
+    )
+
+
+def question_cost(call: Call, question: VerdictQuestion) -> int:
+    """Returns what a question will cost, 0 for one that is repeated within the free number.
+
+    Raises:
+        RonganError: FRAME_CONFLICT for a known id with other content.
+    """
+    stream = StreamKey(call.partner.number, question.batch_id)
+    seen = find_repeat(call.read, stream, question.frame_number)
+    _, charged = _remember(call, question, seen)
+    return chargeable_count(call, question) if charged else 0
+
+
+def _remember(call: Call, question: VerdictQuestion, seen: Repeat | None) -> tuple[Repeat, bool]:
+    """Decides how a question is remembered and whether it is charged."""
+    if seen is None or nanoseconds(call.now) - seen.time_ns >= REPEAT_MEMORY_NS:
+        return Repeat(question.digest, 0, 0), True
+    if seen.digest != question.digest:
+        raise RonganError(Reason.FRAME_CONFLICT, frameNumber=question.frame_number)
+    if seen.uncharged_count >= UNCHARGED_REPEATS:
+        return seen, True
+    return Repeat(seen.digest, seen.time_ns, seen.uncharged_count + 1), False
+
+
+def _write_repeat(
+    stream: StreamKey, number: int, remembered: Repeat
+) -> Callable[[Transaction, Placement], None]:
+    def write(txn: Transaction, placement: Placement) -> None:
+        first = remembered.time_ns or time_ns(placement)
+        kept = Repeat(remembered.digest, first, remembered.uncharged_count)
+        put_repeat(txn, stream, number, repeat=kept)
+
+    return write
