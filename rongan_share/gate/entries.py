@@ -1,0 +1,85 @@
+"""The audit entry of an answered item, made in the commit because only it knows time and place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rongan_share.audit.entry import GRANTED, Entry
+from rongan_share.ledger.committer import Placement, time_ns
+from rongan_share.model.partner import HolderKind
+from rongan_share.wire.canonical import commitment, encode_message
+
+if TYPE_CHECKING:
+    from rongan_share.gate.routes import Route
+    from rongan_share.services.call import Call, Outcome
+
+OUTSIDE_ANSWER = ("quota_left", "entry_index", "nonce")
+"""Fields of an answer that its canonical bytes leave out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryParts:
+    """What an entry is made of.
+
+    Attributes:
+        route: The RPC.
+        call: The item.
+        outcome: Its answer.
+        nonce: Opens its commitments.
+    """
+
+    route: Route
+    call: Call
+    outcome: Outcome
+    nonce: bytes
+
+
+def entry_maker(
+    parts: EntryParts, *, canonical: bytes, duration_us: Callable[[], int]
+) -> Callable[[Placement], bytes]:
+    """Prepares an entry: all hashing that can be done before the commit is done here.
+
+    Args:
+        parts: What it is made of.
+        canonical: Canonical bytes of the request.
+        duration_us: Tells the microseconds since receipt.
+    """
+    route, call, outcome = parts.route, parts.call, parts.outcome
+    asked = commitment(parts.nonce, canonical)
+    answered = b"" if outcome.complete else _commit_answer(parts)
+    agreement = call.registry.agreements.get(call.caller.caller_id)
+    ruled = agreement is not None and call.caller.kind is HolderKind.PARTNER
+    disclosure = hashlib.sha256(outcome.disclosure).digest() if outcome.disclosure else b""
+
+    def make(placement: Placement) -> bytes:
+        if outcome.complete is not None:
+            outcome.complete(outcome.answer, placement)
+        return Entry(
+            time_ns=time_ns(placement),
+            kind=route.audit_kind.value,
+            method=route.method,
+            caller_kind=call.caller.kind.name.lower(),
+            caller_id=call.caller.caller_id,
+            serial_hex=call.caller.serial_hex,
+            agreement_version=agreement.version if agreement is not None and ruled else 0,
+            purpose=outcome.purpose,
+            origin=outcome.origin,
+            counts=outcome.counts,
+            snapshot_sequence=outcome.snapshot_sequence,
+            decision=GRANTED,
+            disclosure_digest=disclosure,
+            request_commitment=asked,
+            answer_commitment=answered or _commit_answer(parts),
+            facts=outcome.facts,
+            duration_us=duration_us(),
+        ).encode()
+
+    return make
+
+
+def _commit_answer(parts: EntryParts) -> bytes:
+    skip = (*OUTSIDE_ANSWER, *parts.route.secret_fields)
+    return commitment(parts.nonce, encode_message(parts.outcome.answer, skip=skip))

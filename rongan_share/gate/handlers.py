@@ -1,0 +1,139 @@
+"""Where gRPC meets the walk: raw bytes in, raw bytes out, and the only place that aborts a call."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from rongan_share.clock import monotonic_ns
+from rongan_share.errors import Reason, RonganError
+from rongan_share.gate.replies import abort, status_of
+from rongan_share.gate.streams import FrameRefused, answer_frames
+from rongan_share.gate.walk import Peer, Walk
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from rongan_share.gate.refusals import RefusalBook
+    from rongan_share.gate.routes import Route
+
+PACKAGE = "rongan_share.v1"
+"""Package of every service."""
+
+_CALL_ID_BYTES = 8
+_log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Turns the route table into gRPC handlers."""
+
+    def __init__(self, walk: Walk, refusals: RefusalBook, table: Mapping[str, Route]) -> None:
+        self._walk = walk
+        self._refusals = refusals
+        self._table = table
+
+    def handlers(self) -> list[grpc.GenericRpcHandler]:
+        """Returns one handler for each service; bytes are parsed inside the walk, not before it."""
+        services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
+        for method, route in self._table.items():
+            service, rpc = method.split("/")
+            services.setdefault(service, {})[rpc] = self._handler(route)
+        return [
+            grpc.method_handlers_generic_handler(f"{PACKAGE}.{service}", methods)
+            for service, methods in services.items()
+        ]
+
+    def _handler(self, route: Route) -> grpc.RpcMethodHandler[bytes, bytes]:
+        if route.frames is not None:
+
+            def stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+                return self._stream(route, requests, context)
+
+            return grpc.stream_stream_rpc_method_handler(stream)
+
+        def unary(request: bytes, context: grpc.ServicerContext) -> bytes:
+            return self._unary(route, request, context)
+
+        return grpc.unary_unary_rpc_method_handler(unary)
+
+    def _unary(self, route: Route, raw: bytes, context: grpc.ServicerContext) -> bytes:
+        peer = peer_of(context)()
+        try:
+            request = parse(route, raw)
+            return self._walk.answer(route, peer, request).SerializeToString()
+        except Exception as error:  # noqa: BLE001 - the one place where faults end
+            self._refuse(route, peer, error, context=context)
+
+    def _stream(
+        self, route: Route, requests: Iterator[bytes], context: grpc.ServicerContext
+    ) -> Iterator[bytes]:
+        make_peer = peer_of(context)
+        try:
+            messages = (parse(route, raw) for raw in requests)
+            yield from answer_frames(self._walk, route, messages, make_peer=make_peer)
+        except FrameRefused as refused:
+            self._refuse(
+                route,
+                make_peer(),
+                refused.cause,
+                context=context,
+                frame_number=refused.frame_number,
+            )
+        except Exception as error:  # noqa: BLE001 - the one place where faults end
+            self._refuse(route, make_peer(), error, context=context)
+
+    def _refuse(
+        self,
+        route: Route,
+        peer: Peer,
+        error: Exception,
+        *,
+        context: grpc.ServicerContext,
+        frame_number: int = 0,
+    ) -> NoReturn:
+        """Enters a refusal and ends the call with it; any other fault becomes one."""
+        if not isinstance(error, RonganError):
+            _log.error(
+                "call failed call_id=%s method=%s", peer.call_id, route.method, exc_info=error
+            )
+            error = RonganError(Reason.INTERNAL)
+        if frame_number:
+            error.metadata.setdefault("frameNumber", str(frame_number))
+        kind = self._walk.refusal_kind(route, peer, error)
+        try:
+            self._refusals.enter(kind, error, peer.duration_us)
+        except RonganError as unentered:
+            # No durable entry, no answer of ours: the caller is told that the store failed.
+            error = unentered
+        abort(context, status_of(error, call_id=peer.call_id, caller_id=kind.caller_id))
+
+
+def parse(route: Route, raw: bytes) -> Message:
+    """Reads a message from its bytes.
+
+    Raises:
+        RonganError: REQUEST_MALFORMED; the text is fixed, the parser's own words stay inside.
+    """
+    try:
+        return route.request.FromString(raw)
+    except DecodeError:
+        raise RonganError(
+            Reason.REQUEST_MALFORMED, field="request", rule="a readable message"
+        ) from None
+
+
+def peer_of(context: grpc.ServicerContext) -> Callable[[], Peer]:
+    """Returns what makes a Peer of each item of a call, all with the same call id."""
+    certificates = context.auth_context().get("x509_pem_cert", ())
+    certificate_pem = bytes(next(iter(certificates), b""))
+    call_id = secrets.token_hex(_CALL_ID_BYTES)
+
+    def make() -> Peer:
+        return Peer(certificate_pem=certificate_pem, call_id=call_id, receipt_ns=monotonic_ns())
+
+    return make

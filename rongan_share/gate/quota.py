@@ -1,0 +1,43 @@
+"""Step 3 of the walk, quota: may it do it now?
+
+Here only early refusal; the debit is in the commit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rongan_share.ledger.committer import Charge
+from rongan_share.ledger.quotas import get_quota_state
+from rongan_share.model.quota import Meter, Quota, spend
+
+if TYPE_CHECKING:
+    from rongan_share.gate.routes import Question, Route
+    from rongan_share.model.agreement import Agreement
+    from rongan_share.services.call import Call, Outcome
+
+
+def refuse_early(route: Route, call: Call, question: Question) -> None:
+    """Refuses, before any work is done, what the quota cannot pay for.
+
+    Raises:
+        RonganError: QUOTA_EXCEEDED or FRAME_OVER_BURST.
+    """
+    cost = route.cost(call, question)
+    if cost == 0 or route.meter is None:
+        return
+    state = get_quota_state(call.read, call.partner.number, route.meter)
+    spend(quota_of(call.agreement, route.meter), state, meter=route.meter, cost=cost, now=call.now)
+
+
+def charge_of(call: Call, outcome: Outcome) -> Charge | None:
+    """Returns what the commit must debit, or None for what has no meter."""
+    if outcome.meter is None:
+        return None
+    quota = quota_of(call.agreement, outcome.meter)
+    return Charge(call.partner.number, outcome.meter, quota, outcome.cost)
+
+
+def quota_of(agreement: Agreement, meter: Meter) -> Quota:
+    """Returns the limits of a meter."""
+    return agreement.query_quota if meter is Meter.QUERY else agreement.contribution_quota

@@ -1,0 +1,149 @@
+"""Streams of frames: each takes the walk, answers leave in order, a refusal ends the stream."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rongan_share.errors import Reason, RonganError
+from rongan_share.gate.walk import Peer, Pending, Walk
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from rongan_share.gate.routes import FrameSide, Route
+
+READ_AHEAD = 2
+"""Frames of one stream that may be decided but not yet answered."""
+
+_LOOK_AGAIN_SECONDS = 0.5
+
+
+class FrameRefused(Exception):  # noqa: N818 - carries a refusal, is none of the tree
+    """A frame was refused.
+
+    Attributes:
+        frame_number: Its number; 0 where it has none.
+        cause: The refusal, or whatever went wrong.
+    """
+
+    def __init__(self, frame_number: int, cause: Exception) -> None:
+        super().__init__(frame_number)
+        self.frame_number = frame_number
+        self.cause = cause
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A frame on its way to the disk, or the refusal that ends the stream."""
+
+    frame_number: int
+    pending: Pending | None
+    cause: Exception | None
+
+
+def answer_frames(
+    walk: Walk, route: Route, messages: Iterator[Message], *, make_peer: Callable[[], Peer]
+) -> Iterator[bytes]:
+    """Answers the frames of one stream.
+
+    Raises:
+        FrameRefused: A frame was refused; later ones were neither evaluated nor charged.
+        RonganError: The stream did not open.
+    """
+    if route.frames is None:
+        raise RonganError(Reason.RPC_NOT_SERVED)
+    decided = _decide_frames(walk, route, messages, make_peer=make_peer)
+    if route.frames.read_ahead:
+        decided = _ahead(decided)
+    for item in decided:
+        if item.pending is None:
+            raise FrameRefused(item.frame_number, item.cause or RonganError(Reason.INTERNAL))
+        try:
+            answer = walk.settle(item.pending)
+        except RonganError as error:
+            raise FrameRefused(item.frame_number, error) from error
+        yield answer.SerializeToString()
+
+
+def _decide_frames(
+    walk: Walk, route: Route, messages: Iterator[Message], *, make_peer: Callable[[], Peer]
+) -> Iterator[_Decided]:
+    """Takes frame after frame up to its commit, and stops at the first refusal."""
+    side = route.frames
+    if side is None:
+        return
+    opening: Any = None
+    expected = 0
+    number = 0
+    try:
+        for message in messages:
+            peer = make_peer()
+            number = 0
+            if opening is None:
+                opening = _read_open(side, message)
+                continue
+            frame = _read_frame(message)
+            number = frame.frame_number
+            _verify_next(number, expected)
+            expected = number + 1
+            yield _Decided(number, walk.decide(route, peer, side.read(opening, frame)), None)
+    except Exception as error:  # noqa: BLE001 - handed to the gate, which knows what to do with it
+        yield _Decided(number, None, error)
+
+
+def _verify_next(number: int, expected: int) -> None:
+    """Refuses a gap within a stream; the first frame may have any number."""
+    if expected and number != expected:
+        raise RonganError(Reason.FRAME_GAP, expected=expected)
+
+
+def _read_open(side: FrameSide, message: Any) -> Any:  # noqa: ANN401 - a route's own message
+    if message.WhichOneof("kind") != "open":
+        raise RonganError(Reason.REQUEST_MALFORMED, field="open", rule="the first message")
+    side.check_open(message.open)
+    return message.open
+
+
+def _read_frame(message: Any) -> Any:  # noqa: ANN401 - a route's own message
+    if message.WhichOneof("kind") != "frame":
+        raise RonganError(
+            Reason.REQUEST_MALFORMED, field="frame", rule="every message after the first"
+        )
+    return message.frame
+
+
+def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
+    """Decides further frames in a thread of their own while earlier ones commit."""
+    ready: queue.Queue[_Decided | None] = queue.Queue(READ_AHEAD)
+    over = threading.Event()
+
+    def run() -> None:
+        try:
+            for item in decided:
+                if not _put(ready, item, over):
+                    return
+        finally:
+            _put(ready, None, over)
+
+    thread = threading.Thread(target=run, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            yield item
+    finally:
+        over.set()
+
+
+def _put(ready: queue.Queue[_Decided | None], item: _Decided | None, over: threading.Event) -> bool:
+    """Hands an item over unless the stream has ended meanwhile."""
+    while not over.is_set():
+        try:
+            ready.put(item, timeout=_LOOK_AGAIN_SECONDS)
+        except queue.Full:
+            continue
+        return True
+    return False

@@ -1,0 +1,229 @@
+"""The route table: what each RPC needs, costs, leaves behind, and who answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from rongan_share.gate.identity import claim_of
+from rongan_share.gate.routes import (
+    AuditKind,
+    FrameSide,
+    Listener,
+    Question,
+    Reading,
+    Route,
+    free,
+    table_of,
+)
+from rongan_share.model.partner import HolderKind
+from rongan_share.model.quota import Meter
+from rongan_share.services import (
+    administration,
+    agreement,
+    contribution,
+    frames,
+    partners,
+    questions,
+    verdict,
+)
+from rongan_share.services.call import Call, Outcome, Scope
+from rongan_share.v1 import agreement_service_pb2 as agreement_pb
+from rongan_share.v1 import contribution_service_pb2 as contribution_pb
+from rongan_share.v1 import operator_service_pb2 as operator_pb
+from rongan_share.v1 import verdict_service_pb2 as verdict_pb
+from rongan_share.wire.canonical import encode_message
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+FILES = (
+    verdict_pb.DESCRIPTOR,
+    contribution_pb.DESCRIPTOR,
+    agreement_pb.DESCRIPTOR,
+    operator_pb.DESCRIPTOR,
+)
+"""Protos whose services this hub answers for."""
+
+Serve = Callable[[Call, Any], Outcome]
+
+
+def route_table() -> Mapping[str, Route]:
+    """Returns all routes by method.
+
+    Raises:
+        StartRefusedError: A row is missing, double, incomplete, or belongs to no RPC.
+    """
+    rows = [*_verdict_routes(), *_contribution_routes(), *_agreement_routes(), *_operator_routes()]
+    return table_of(rows, FILES)
+
+
+def _verdict_routes() -> list[Route]:
+    shared: dict[str, Any] = {
+        "listener": Listener.MAIN,
+        "audience": HolderKind.PARTNER,
+        "audit_kind": AuditKind.VERDICT,
+        "scope": questions.VerdictQuestion.scope,
+        "meter": Meter.QUERY,
+        "cost": verdict.question_cost,
+    }
+    return [
+        Route(
+            method="VerdictService/CheckSubject",
+            request=verdict_pb.CheckSubjectRequest,
+            read=lambda request: _own_canonical(questions.read_check(request)),
+            frames=None,
+            serve=verdict.check_subject,
+            **shared,
+        ),
+        Route(
+            method="VerdictService/StreamVerdicts",
+            request=verdict_pb.StreamVerdictsRequest,
+            read=None,
+            frames=FrameSide(
+                check_open=questions.check_open,
+                read=lambda opening, frame: _own_canonical(questions.read_frame(opening, frame)),
+                read_ahead=True,
+            ),
+            serve=verdict.answer_frame,
+            **shared,
+        ),
+    ]
+
+
+def _contribution_routes() -> list[Route]:
+    return [
+        Route(
+            method="ContributionService/Contribute",
+            listener=Listener.MAIN,
+            audience=HolderKind.PARTNER,
+            audit_kind=AuditKind.CONTRIBUTION,
+            request=contribution_pb.ContributeRequest,
+            scope=frames.ContributionFrame.scope,
+            meter=Meter.CONTRIBUTION,
+            cost=contribution.frame_cost,
+            read=None,
+            # Rows are checked against what was accepted before, so frames go one by one.
+            frames=FrameSide(
+                check_open=frames.check_open,
+                read=lambda opening, frame: _own_canonical(frames.read_frame(opening, frame)),
+                read_ahead=False,
+            ),
+            serve=contribution.accept_frame,
+        ),
+        _information(
+            "ContributionService/GetContributionState",
+            contribution_pb.GetContributionStateRequest,
+            contribution.get_contribution_state,
+            scope=contribution.state_scope,
+            read=lambda request: Reading(
+                contribution.read_stream_id(request), encode_message(request)
+            ),
+        ),
+        _information(
+            "ContributionService/ListOwnListings", contribution_pb.ListOwnListingsRequest, None
+        ),
+    ]
+
+
+def _agreement_routes() -> list[Route]:
+    service = "AgreementService"
+    return [
+        _information(
+            f"{service}/GetAgreement", agreement_pb.GetAgreementRequest, agreement.get_agreement
+        ),
+        _information(f"{service}/GetUsage", agreement_pb.GetUsageRequest, None),
+        _information(
+            f"{service}/GetTokenEpoch",
+            agreement_pb.GetTokenEpochRequest,
+            agreement.get_token_epoch,
+            audit_kind=AuditKind.KEY_DELIVERY,
+            secret_fields=("key",),
+        ),
+        _information(
+            f"{service}/GetTaxonomy",
+            agreement_pb.GetTaxonomyRequest,
+            agreement.get_taxonomy,
+            scope=agreement.taxonomy_scope,
+        ),
+        _information(f"{service}/GetOverlay", agreement_pb.GetOverlayRequest, None),
+        _information(f"{service}/PutOverlay", agreement_pb.PutOverlayRequest, None),
+    ]
+
+
+def _operator_routes() -> list[Route]:
+    handlers: list[tuple[str, type[Message], Serve]] = [
+        ("GetHubStatus", operator_pb.GetHubStatusRequest, administration.get_hub_status),
+        ("CreatePartner", operator_pb.CreatePartnerRequest, partners.create_partner),
+        ("ListPartners", operator_pb.ListPartnersRequest, partners.list_partners),
+        ("SuspendPartner", operator_pb.SuspendPartnerRequest, partners.suspend_partner),
+        ("ResumePartner", operator_pb.ResumePartnerRequest, partners.resume_partner),
+        ("ProposeAgreement", operator_pb.ProposeAgreementRequest, administration.propose_agreement),
+        ("ApproveAgreement", operator_pb.ApproveAgreementRequest, administration.approve_agreement),
+        (
+            "GetPartnerAgreement",
+            operator_pb.GetPartnerAgreementRequest,
+            administration.get_partner_agreement,
+        ),
+        (
+            "RegisterCertificate",
+            operator_pb.RegisterCertificateRequest,
+            administration.certificate_registrar(claim_of),
+        ),
+        (
+            "RevokeCertificate",
+            operator_pb.RevokeCertificateRequest,
+            administration.revoke_certificate,
+        ),
+    ]
+    return [
+        Route(
+            method=f"OperatorService/{name}",
+            listener=Listener.MAIN,
+            audience=HolderKind.OPERATOR,
+            audit_kind=AuditKind.ADMINISTRATION,
+            request=request,
+            scope=None,
+            meter=None,
+            cost=free,
+            read=_as_sent,
+            frames=None,
+            serve=serve,
+        )
+        for name, request, serve in handlers
+    ]
+
+
+def _information(
+    method: str,
+    request: type[Message],
+    serve: Serve | None,
+    *,
+    scope: Callable[[Question], Scope] = agreement.standing_scope,
+    read: Callable[[Any], Reading] | None = None,
+    audit_kind: AuditKind = AuditKind.INFORMATION,
+    secret_fields: tuple[str, ...] = (),
+) -> Route:
+    """Makes the row of a partner's free unary RPC."""
+    return Route(
+        method=method,
+        listener=Listener.MAIN,
+        audience=HolderKind.PARTNER,
+        audit_kind=audit_kind,
+        request=request,
+        scope=scope,
+        meter=None,
+        cost=free,
+        read=read or _as_sent,
+        frames=None,
+        serve=serve,
+        secret_fields=secret_fields,
+    )
+
+
+def _as_sent(request: Message) -> Reading:
+    return Reading(request, encode_message(request))
+
+
+def _own_canonical(question: Question) -> Reading:
+    return Reading(question, question.canonical)

@@ -1,0 +1,199 @@
+"""The walk: what every call, and every frame of a stream, goes through. Read this file first.
+
+    bytes over mTLS -> identity -> agreement -> quota -> service -> commit -> reply
+
+`decide` takes an item up to the commit, `settle` waits for the commit and replies. Between the two
+the next frame of a stream may already be decided.
+"""
+
+from __future__ import annotations
+
+import secrets
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rongan_share.clock import monotonic_ns
+from rongan_share.errors import MovedError, Reason, RonganError
+from rongan_share.gate.agreement import verify_audience, verify_operator, verify_scope
+from rongan_share.gate.entries import EntryParts, entry_maker
+from rongan_share.gate.identity import parse_claim, verify_claim
+from rongan_share.gate.quota import charge_of, refuse_early
+from rongan_share.gate.refusals import RefusalKind
+from rongan_share.gate.registries import Registries
+from rongan_share.gate.routes import Reading
+from rongan_share.ledger.committer import Committed, Committer, Proposal
+from rongan_share.model.partner import HolderKind
+from rongan_share.services.call import Call, put_placement
+from rongan_share.wire.canonical import NONCE_BYTES
+from rongan_share.wire.days import shanghai_day
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from google.protobuf.message import Message
+
+    from rongan_share.clock import Clock
+    from rongan_share.columns.follower import Follower
+    from rongan_share.gate.routes import Route
+    from rongan_share.ledger.environment import Ledger, Transaction
+    from rongan_share.model.caller import Caller, ClaimedCaller
+    from rongan_share.services.call import Outcome
+    from rongan_share.services.hub import HubFacts
+
+ATTEMPTS = 16
+"""How often an item is decided again because something moved, before it is refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """The other end of a call.
+
+    Attributes:
+        certificate_pem: Its leaf certificate, as TLS received it; empty if there is none.
+        call_id: The hub's own number of the call, for its log.
+        receipt_ns: When the item arrived, by a clock that never goes back.
+    """
+
+    certificate_pem: bytes
+    call_id: str
+    receipt_ns: int
+
+    def duration_us(self) -> int:
+        """Returns the microseconds since receipt."""
+        return (monotonic_ns() - self.receipt_ns) // 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """An item that is decided and on its way to the disk."""
+
+    route: Route
+    peer: Peer
+    reading: Reading
+    outcome: Outcome
+    nonce: bytes
+    future: Future[Committed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """Everything that the steps need, put together at start."""
+
+    ledger: Ledger
+    follower: Follower
+    committer: Committer
+    clock: Clock
+    hub: HubFacts
+    registries: Registries
+
+    def answer(self, route: Route, peer: Peer, request: Message) -> Message:
+        """Takes a unary request through the whole walk.
+
+        Raises:
+            RonganError: The first step that refuses.
+        """
+        # What is not served is not read either; it is refused once the caller is known.
+        reading = Reading(request, b"") if route.read is None else route.read(request)
+        return self.settle(self.decide(route, peer, reading))
+
+    def decide(self, route: Route, peer: Peer, reading: Reading) -> Pending:
+        """Takes an item through the steps up to the commit.
+
+        Raises:
+            RonganError: The first step that refuses.
+        """
+        with self.ledger.read() as txn:
+            call = self._identify(peer, txn)  # 1 identity
+            self._authorise(route, call, reading)  # 2 agreement
+            if route.serve is None:
+                raise RonganError(Reason.RPC_NOT_SERVED)
+            refuse_early(route, call, reading.question)  # 3 quota
+            outcome = route.serve(call, reading.question)  # 4 service
+            nonce = secrets.token_bytes(NONCE_BYTES)
+            proposal = self._propose(
+                EntryParts(route=route, call=call, outcome=outcome, nonce=nonce),
+                canonical=reading.canonical,
+                duration_us=peer.duration_us,
+            )
+        future = self.committer.submit(proposal)  # 5 commit
+        return Pending(
+            route=route, peer=peer, reading=reading, outcome=outcome, nonce=nonce, future=future
+        )
+
+    def settle(self, pending: Pending) -> Message:
+        """Waits until an item is durable and replies; decides it again if something moved.
+
+        Raises:
+            RonganError: A refusal, or the commit failed: then nothing is answered.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                committed = pending.future.result()
+            except MovedError:
+                pending = self.decide(pending.route, pending.peer, pending.reading)
+                continue
+            put_placement(pending.outcome.answer, committed, pending.nonce)  # 6 reply
+            return pending.outcome.answer
+        raise RonganError(Reason.STORE_BUSY, retry_after_seconds=0.1)
+
+    def claim(self, peer: Peer) -> ClaimedCaller:
+        """Reads who a peer's certificate names.
+
+        Raises:
+            RonganError: IDENTITY_UNREADABLE.
+        """
+        return parse_claim(peer.certificate_pem, self.hub.trust_domain)
+
+    def refusal_kind(self, route: Route, peer: Peer, error: RonganError) -> RefusalKind:
+        """Says under whose name a refusal is entered, as far as that can be told."""
+        try:
+            claim = self.claim(peer)
+        except RonganError:
+            return RefusalKind("", "", "", route.method, error.reason.name)
+        return RefusalKind(
+            claim.kind.name.lower(),
+            claim.caller_id,
+            claim.serial_hex,
+            route.method,
+            error.reason.name,
+        )
+
+    def _identify(self, peer: Peer, txn: Transaction) -> Call:
+        registry = self.registries.current(txn)
+        now = self.clock.now()
+        caller: Caller = verify_claim(self.claim(peer), registry, now=now)
+        return Call(
+            caller=caller,
+            registry=registry,
+            now=now,
+            day=shanghai_day(now),
+            read=txn,
+            snapshot=self.follower.snapshot,
+            hub=self.hub,
+        )
+
+    def _authorise(self, route: Route, call: Call, reading: Reading) -> None:
+        verify_audience(call.caller, route.audience)
+        if call.caller.kind is HolderKind.OPERATOR:
+            verify_operator(call.caller, call.registry)
+        if route.scope is not None:
+            verify_scope(call.caller, call.registry, route.scope(reading.question), day=call.day)
+
+    def _propose(
+        self, parts: EntryParts, *, canonical: bytes, duration_us: Callable[[], int]
+    ) -> Proposal:
+        outcome, call = parts.outcome, parts.call
+        return Proposal(
+            make_entry=entry_maker(parts, canonical=canonical, duration_us=duration_us),
+            generation=call.registry.generation,
+            day=call.day,
+            expectations=outcome.expectations,
+            charge=charge_of(call, outcome),
+            takes_sequence=outcome.takes_sequence,
+            bumps_generation=outcome.bumps_generation,
+            writes=outcome.writes,
+            nonce=parts.nonce,
+            business_refs=outcome.business_refs,
+            disclosure=outcome.disclosure,
+        )
