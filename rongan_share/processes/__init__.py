@@ -1,0 +1,1 @@
+"""Processes of the hub. One worker for now: server, committer, follower."""

@@ -1,0 +1,1 @@
+"""Doubles and makers that tests share."""
