@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
@@ -117,14 +118,25 @@ def parse(route: Route, raw: bytes) -> Message:
     """Reads a message from its bytes.
 
     Raises:
-        RonganError: REQUEST_MALFORMED; the text is fixed, the parser's own words stay inside.
+        RonganError: REQUEST_MALFORMED, the parser's own words stay inside; or FIELD_NOT_SERVED.
     """
     try:
-        return route.request.FromString(raw)
+        message = route.request.FromString(raw)
     except DecodeError:
         raise RonganError(
             Reason.REQUEST_MALFORMED, field="request", rule="a readable message"
         ) from None
+    _refuse_unknown(message, "")
+    return message
+
+
+def _refuse_unknown(message: Message, prefix: str) -> None:
+    """Refuses fields of a later protocol: what they ask for would silently be left undone."""
+    for unknown in UnknownFieldSet(message):
+        raise RonganError(Reason.FIELD_NOT_SERVED, field=f"{prefix}#{unknown.field_number}")
+    for field, value in message.ListFields():
+        if field.message_type is not None and not field.is_repeated:
+            _refuse_unknown(value, f"{prefix}{field.name}.")
 
 
 def peer_of(context: grpc.ServicerContext) -> Callable[[], Peer]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -121,14 +122,16 @@ class Hub:
         if self._stopped.is_set():
             return
         self._stopped.set()
-        self._health.enter_graceful_shutdown()
-        self._server.stop(grace_seconds).wait()
-        self._refusals.stop()
-        note(self.committer, "hub/stop", {})
-        self.committer.stop()
-        self._housekeeping.stop()
-        self.follower.stop()
-        self.ledger.close()
+        with ExitStack() as ending:
+            # Whatever fails on the way, everything after it still stops, in this order from below.
+            ending.callback(self.ledger.close)
+            ending.callback(self.follower.stop)
+            ending.callback(self._housekeeping.stop)
+            ending.callback(self.committer.stop)
+            ending.callback(note, self.committer, "hub/stop", {})
+            ending.callback(self._refusals.stop)
+            self._health.enter_graceful_shutdown()
+            self._server.stop(grace_seconds).wait()
 
     def __enter__(self) -> Self:
         try:
