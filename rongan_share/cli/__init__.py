@@ -1,0 +1,1 @@
+"""The command `rongan-hub`: one file a noun."""

@@ -1,0 +1,55 @@
+"""The commands of ``rongan-hub``, put together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from partner_sdk.cli.failures import EXPECTED
+from partner_sdk.cli.program import run_program
+from partner_sdk.cli.settings import example
+from rongan_share.ca import IssueRefusedError, ProfileError
+from rongan_share.cli.agreement import agreement
+from rongan_share.cli.audit import audit
+from rongan_share.cli.cert import cert
+from rongan_share.cli.init import init
+from rongan_share.cli.messages import say
+from rongan_share.cli.options import Options, shared_options
+from rongan_share.cli.partner import partner
+from rongan_share.cli.serve import serve
+from rongan_share.cli.status import status
+from rongan_share.errors import RonganError, StartRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+EXPECTED_HERE = (*EXPECTED, StartRefusedError, IssueRefusedError, ProfileError, RonganError)
+"""What an operator's mistake, a hub or a damaged store can cause; anything else is a fault."""
+
+
+@click.group(
+    name="rongan-hub",
+    help=say("help"),
+    epilog=example("rongan-hub --home hub --as alice partner list"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@shared_options(from_environment=True)
+def rongan_hub() -> None:
+    """Does nothing by itself: the options are kept for the command that follows."""
+
+
+for command in (init, serve, status, partner, agreement, cert, audit):
+    rongan_hub.add_command(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command.
+
+    Args:
+        arguments: What follows the name of the program; None = the process's own.
+
+    Returns:
+        0 done, 1 refused, 2 usage, 3 unreachable, 130 interrupted.
+    """
+    return run_program(rongan_hub, Options(), arguments, expected=EXPECTED_HERE)

@@ -1,0 +1,188 @@
+"""What ``rongan-hub`` says to people, in English and Chinese; the locale chooses."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from partner_sdk.cli.messages import choose_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HELP: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "help": ("Runs a hub and administers it.", "运行并管理风险信息共享中心。"),
+        "help.home": ("The hub's home; ./hub if left out.", "中心主目录，默认 ./hub。"),
+        "help.operator": (
+            "Who acts; its files lie in operators/OPERATOR of the home.",
+            "操作员名，证书位于主目录的 operators/OPERATOR。",
+        ),
+        "help.hub": (
+            "Address of the hub; what hub.toml says if left out.",
+            "中心地址，默认取自 hub.toml。",
+        ),
+        "help.as_json": ("Print JSON.", "以 JSON 输出。"),
+        "help.init": (
+            "Makes a hub: certificates, keys, configuration, store and first epoch.",
+            "新建中心：证书、密钥、配置、存储和首个令牌期。",
+        ),
+        "help.trust_domain": (
+            "Authority of every name in its certificates.",
+            "证书名称所属的信任域。",
+        ),
+        "help.address": (
+            "Where it will listen; port 0 takes a free one at every start.",
+            "监听地址；端口 0 表示每次启动任取空闲端口。",
+        ),
+        "help.operators": (
+            "An operator; at least two, because one proposes and another approves.",
+            "操作员；至少两名，以便经办复核。",
+        ),
+        "help.hub_names": (
+            "A DNS name or IP address by which it is called.",
+            "客户端连接中心所用的域名或 IP 地址。",
+        ),
+        "help.suite": ("How tokens of the first epoch are made.", "首个令牌期的算法。"),
+        "help.clock_offset": (
+            "For rehearsals only: sets the hub's clock off. Every start notes it in the audit log.",
+            "仅供演练：中心时钟的偏移秒数，每次启动均记入审计日志。",
+        ),
+        "help.serve": (
+            "Serves until SIGTERM or SIGINT; a second signal ends it at once.",
+            "运行中心，收到 SIGTERM 或 SIGINT 后停止；再次收到则立即结束。",
+        ),
+        "help.status": ("Says how a running hub is.", "显示运行状态。"),
+        "help.partner": ("Institutions that share through the hub.", "管理参与机构。"),
+        "help.partner_add": (
+            "Registers ID; it can do nothing before it has an agreement and a certificate.",
+            "登记机构 ID；签订协议并取得证书后方可使用。",
+        ),
+        "help.partner_list": ("Lists all partners.", "列出全部机构。"),
+        "help.partner_suspend": (
+            "Stops a partner at once; its listings stay, marked.",
+            "立即暂停机构；其名单保留并加标记。",
+        ),
+        "help.partner_resume": ("Ends a suspension.", "恢复被暂停的机构。"),
+        "help.display_name": ("Its name for people.", "机构名称。"),
+        "help.reason": ("Why, for the audit log.", "原因，记入审计日志。"),
+        "help.agreement": (
+            "What a partner may do: one operator proposes, another approves.",
+            "管理合作协议：一人经办，另一人复核。",
+        ),
+        "help.agreement_propose": (
+            "Writes a new version down, from a TOML file as agreement show prints it.",
+            "由 TOML 文件（格式同 agreement show 的输出）提交新版协议。",
+        ),
+        "help.agreement_file": ("The agreement.", "协议文件。"),
+        "help.agreement_approve": (
+            "Puts VERSION in force; its proposer is refused.",
+            "复核通过 VERSION 版协议；不得由经办人本人复核。",
+        ),
+        "help.agreement_show": ("Prints a version.", "显示协议。"),
+        "help.agreement_version": ("Which; the newest if left out.", "版本号，默认最新版。"),
+        "help.cert": ("Certificates of partners.", "管理机构证书。"),
+        "help.cert_issue": (
+            "Signs a certificate for the key of a request and makes it known to the hub.",
+            "依证书申请签发证书，并在中心登记。",
+        ),
+        "help.cert_partner": ("Whom the certificate names.", "证书所属机构。"),
+        "help.csr": ("The partner's request, PEM.", "机构的证书申请（PEM）。"),
+        "help.cert_out": (
+            "Where to write certificate and intermediate, PEM; a new file.",
+            "证书链（PEM）的输出文件，不得已存在。",
+        ),
+        "help.roots_out": (
+            "Where to copy the roots by which the partner recognises the hub.",
+            "根证书（供机构识别中心）的副本文件。",
+        ),
+        "help.cert_revoke": ("Shuts a certificate out for ever.", "永久吊销证书。"),
+        "help.audit": (
+            "Reads the audit log in the home, whether the hub runs or not.",
+            "读取主目录中的审计日志，中心运行与否均可。",
+        ),
+        "help.audit_verify": (
+            "Re-derives the whole log; exit code 1 if it does not hold.",
+            "重新推导并核验全部审计日志；不符时退出码为 1。",
+        ),
+        "help.audit_tail": ("Shows the last entries.", "显示最近的审计记录。"),
+        "help.count": ("How many.", "条数。"),
+    }
+)
+
+_RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "home": ("home", "主目录"),
+        "configuration": ("configuration", "配置"),
+        "operator": ("operator", "操作员"),
+        "roots": ("roots for partners", "机构所需根证书"),
+        "root_key": ("root key", "根私钥"),
+        "keep_offline": ("(keep it offline)", "（请离线保管）"),
+        "epoch": ("epoch", "令牌期"),
+        "next": ("next", "下一步"),
+        "serving": ("serving on {address} {hub_id}", "中心已运行于 {address} {hub_id}"),
+        "hub_id": ("hub", "中心标识"),
+        "version": ("version", "版本"),
+        "started_time": ("started", "启动时间"),
+        "list_sequence": ("list sequence", "名单序号"),
+        "served_sequence": ("look-ups answer up to", "查询已含至序号"),
+        "listing_count": ("listings", "名单条数"),
+        "partner_count": ("partners", "机构数"),
+        "entry_count": ("audit entries", "审计记录数"),
+        "root_hash": ("root", "根哈希"),
+        "generation": ("generation", "变更代次"),
+        "store_bytes": ("store in bytes", "存储字节数"),
+        "clock_offset_seconds": ("clock offset in seconds", "时钟偏移秒数"),
+        "partner": ("partner", "机构"),
+        "name": ("name", "名称"),
+        "state": ("state", "状态"),
+        "agreement_version": ("agreement", "协议版本"),
+        "number": ("number", "编号"),
+        "reason": ("reason", "原因"),
+        "proposer": ("proposed by", "经办人"),
+        "approver": ("approved by", "复核人"),
+        "entry_index": ("audit entry", "审计序号"),
+        "serial": ("serial number", "证书序列号"),
+        "expiry_time": ("valid until", "有效期至"),
+        "certificate": ("certificate", "证书"),
+        "give_both": (
+            "Give certificate and roots to the partner.",
+            "请将证书和根证书交给机构。",
+        ),
+        "size": ("entries", "记录数"),
+        "result": ("result", "结果"),
+        "verified": ("verified", "核验通过"),
+        "first_bad_entry": (
+            "entry {index} is the first bad one: {rule}",
+            "首条异常记录 {index}：{rule}",
+        ),
+        "time": ("time", "时间"),
+        "caller": ("caller", "调用方"),
+        "method": ("method", "方法"),
+        "decision": ("decision", "结果"),
+        "details": ("details", "明细"),
+        "progress_verify": ("verifying", "核验"),
+        "damaged": (
+            "the store is damaged in table {table} at key {key_hex}",
+            "存储损坏：表 {table}，键 {key_hex}",
+        ),
+        "bad_hub": ("the hub is named as HOST:PORT", "中心地址应为 主机:端口"),
+        "bad_address": ("an address is HOST:PORT", "地址应为 主机:端口"),
+        "missing_hub": (
+            "hub.toml leaves the port open; name the hub: --hub HOST:PORT or RONGAN_HUB",
+            "hub.toml 未指定端口，请指定中心：--hub 主机:端口 或 RONGAN_HUB",
+        ),
+        "missing_operator": (
+            "say who acts: --as OPERATOR or RONGAN_HUB_OPERATOR",
+            "请指定操作员：--as 操作员 或 RONGAN_HUB_OPERATOR",
+        ),
+        "file_exists": ("exists already and is kept", "文件已存在，不会覆盖"),
+    }
+)
+
+_TABLE: Mapping[str, tuple[str, str]] = MappingProxyType({**_HELP, **_RESULTS})
+
+
+def say(key: str, **values: object) -> str:
+    """Gives a text in the language of the locale, with its values filled in."""
+    return choose_text(_TABLE[key], **values)
