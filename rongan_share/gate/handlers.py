@@ -75,7 +75,7 @@ class Gate:
     ) -> Iterator[bytes]:
         make_peer = peer_of(context)
         try:
-            messages = (parse(route, raw) for raw in requests)
+            messages = (parse(route, raw) for raw in received(requests, context))
             yield from answer_frames(self._walk, route, messages, make_peer=make_peer)
         except FrameRefused as refused:
             self._refuse(
@@ -114,6 +114,15 @@ class Gate:
         abort(context, status_of(error, call_id=peer.call_id, caller_id=kind.caller_id))
 
 
+def received(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+    """Yields what arrives; a caller that went away ends the stream, which is no fault."""
+    try:
+        yield from requests
+    except Exception:
+        if context.is_active():
+            raise
+
+
 def parse(route: Route, raw: bytes) -> Message:
     """Reads a message from its bytes.
 
@@ -132,8 +141,9 @@ def parse(route: Route, raw: bytes) -> Message:
 
 def _refuse_unknown(message: Message, prefix: str) -> None:
     """Refuses fields of a later protocol: what they ask for would silently be left undone."""
-    for unknown in UnknownFieldSet(message):
-        raise RonganError(Reason.FIELD_NOT_SERVED, field=f"{prefix}#{unknown.field_number}")
+    unknown = UnknownFieldSet(message)
+    if len(unknown):
+        raise RonganError(Reason.FIELD_NOT_SERVED, field=f"{prefix}#{unknown[0].field_number}")
     for field, value in message.ListFields():
         if field.message_type is not None and not field.is_repeated:
             _refuse_unknown(value, f"{prefix}{field.name}.")

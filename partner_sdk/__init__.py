@@ -1,0 +1,75 @@
+"""The SDK of a partner: ask a hub for verdicts, share listings with it.
+
+Start at `Client`. Identifiers become tokens here, on the partner's machine; the hub never
+receives one.
+"""
+
+from partner_sdk.agreements import Agreement, Quota, TokenEpoch
+from partner_sdk.client import Client
+from partner_sdk.columns import Frame, FrameAnswer, SubjectAnswer
+from partner_sdk.contributions import Ack, ContributionState, RowFrame, frames_of_rows
+from partner_sdk.credentials import Credentials, CredentialsCause, CredentialsError
+from partner_sdk.enrolment import make_key_and_request
+from partner_sdk.errors import (
+    AnswerMalformedError,
+    ClientBusyError,
+    ConflictError,
+    DataLossError,
+    FailedPreconditionError,
+    HubRefusalError,
+    InternalFaultError,
+    InvalidRequestError,
+    LimitExceededError,
+    NotAllowedError,
+    NotFoundError,
+    NotServedError,
+    QuotaExceededError,
+    SdkError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from partner_sdk.questions import Origin, Question
+from partner_sdk.retry import RetryPolicy
+from partner_sdk.verdicts import Coverage, Listing, QuotaLeft, Summary, Verdict
+
+__all__ = [
+    "Ack",
+    "Agreement",
+    "AnswerMalformedError",
+    "Client",
+    "ClientBusyError",
+    "ConflictError",
+    "ContributionState",
+    "Coverage",
+    "Credentials",
+    "CredentialsCause",
+    "CredentialsError",
+    "DataLossError",
+    "FailedPreconditionError",
+    "Frame",
+    "FrameAnswer",
+    "HubRefusalError",
+    "InternalFaultError",
+    "InvalidRequestError",
+    "LimitExceededError",
+    "Listing",
+    "NotAllowedError",
+    "NotFoundError",
+    "NotServedError",
+    "Origin",
+    "Question",
+    "Quota",
+    "QuotaExceededError",
+    "QuotaLeft",
+    "RetryPolicy",
+    "RowFrame",
+    "SdkError",
+    "SubjectAnswer",
+    "Summary",
+    "TokenEpoch",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "Verdict",
+    "frames_of_rows",
+    "make_key_and_request",
+]

@@ -1,0 +1,1 @@
+"""The command ``rongan``: what a partner does from a terminal."""

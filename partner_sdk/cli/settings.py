@@ -1,0 +1,85 @@
+"""What every command is told: which hub, which credentials, how to speak."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from partner_sdk.cli.messages import say
+from partner_sdk.client import Client
+from partner_sdk.credentials import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+TARGET = re.compile(r"[^\s/]+:[0-9]{1,5}")
+"""How a hub is named: host and port."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """Options of the group.
+
+    Attributes:
+        hub: ``HOST:PORT``, or empty.
+        credentials: Folder of the credentials, or None.
+        as_json: Print JSON.
+    """
+
+    hub: str = ""
+    credentials: Path | None = None
+    as_json: bool = False
+
+    def connect(self) -> Client:
+        """Makes a client from the options.
+
+        Raises:
+            click.UsageError: An option is missing or malformed.
+            CredentialsError: The files are unfit.
+        """
+        if not self.hub:
+            raise click.UsageError(say("missing_hub"))
+        if not TARGET.fullmatch(self.hub):
+            raise click.UsageError(say("bad_hub"))
+        if self.credentials is None:
+            raise click.UsageError(say("missing_credentials"))
+        return Client(self.hub, Credentials.from_directory(self.credentials))
+
+    def show(self, facts: Mapping[str, object], lines: Iterable[tuple[str, object]]) -> None:
+        """Prints a result: facts as JSON, or lines of label and text for people.
+
+        Args:
+            facts: The result by stable English keys.
+            lines: Keys of messages, and what to say beside them; the empty key continues.
+        """
+        if self.as_json:
+            print_json(facts)
+        else:
+            print_lines([(say(key) if key else "", text) for key, text in lines])
+
+
+def print_json(facts: object) -> None:
+    """Prints one JSON value on one line."""
+    click.echo(json.dumps(facts, ensure_ascii=False))
+
+
+def print_lines(labelled: Sequence[tuple[str, object]]) -> None:
+    """Prints labels and what is said beside them, in two columns."""
+    width = max((_width(label) for label, _ in labelled), default=0)
+    for label, text in labelled:
+        click.echo(f"{label}{' ' * (width - _width(label))}  {text}".rstrip())
+
+
+def example(line: str) -> str:
+    """Makes the last paragraph of a command's help."""
+    return f"\b\n{say('example')}\n  {line}"
+
+
+def _width(text: str) -> int:
+    # Chinese characters take two columns of a terminal.
+    return sum(2 if "\u2e80" <= character <= "\uffef" else 1 for character in text)

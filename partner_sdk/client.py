@@ -1,0 +1,312 @@
+"""The client of a hub: what a partner's program calls.
+
+::
+
+    credentials = Credentials.from_directory("bank-a")
+    with Client("hub.example:7443", credentials) as client:
+        verdict = client.check(
+            [(IdentifierType.MSISDN, "138 0013 8000")],
+            purpose=Purpose.ANTI_FRAUD,
+            channel=Channel.MOBILE,
+        )
+        if verdict.state is State.LISTED: ...
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from partner_sdk.agreements import Agreement, TokenEpoch, read_agreement
+from partner_sdk.calls import Connections
+from partner_sdk.epochs import EpochCache, TaxonomyCache
+from partner_sdk.questions import Origin, Question
+from partner_sdk.retry import CALL_POLICY, STREAM_POLICY, RetryPolicy
+from partner_sdk.subjects import Subject, ask_subject, subject_of
+from partner_sdk.uploads import Upload
+from partner_sdk.verdict_frames import ask_frames
+from partner_sdk.verdicts import Verdict
+from rongan_share.v1.agreement_service_pb2 import GetAgreementRequest
+from rongan_share.wire.frames import TOKEN_BYTES
+from rongan_share.wire.vocabulary import Channel, DetailLevel, IdentifierType, Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from types import TracebackType
+
+    from partner_sdk.columns import Frame, FrameAnswer
+    from partner_sdk.contributions import Ack, ContributionState, RowFrame
+    from partner_sdk.credentials import Credentials
+    from rongan_share.wire.identifiers import Canonical
+    from rongan_share.wire.taxonomy import Taxonomy
+    from rongan_share.wire.tokens import Tokenizer
+
+TIMEOUT_SECONDS = 5.0
+"""Time for one call with all its tries."""
+
+
+class Client:
+    """A partner's connection to a hub. Safe to share between threads; not across a fork.
+
+    Every call has a deadline. Every failure is an `SdkError`; none is ever a verdict.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        credentials: Credentials,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retry: RetryPolicy = CALL_POLICY,
+        stream_retry: RetryPolicy = STREAM_POLICY,
+        connections: int = 2,
+    ) -> None:
+        """Prepares the connections; they are made with the first call.
+
+        Args:
+            target: ``host:port``; the host must be a name in the hub's certificate.
+            credentials: Checked key and certificates.
+            timeout_seconds: Time for one call with all its tries.
+            retry: How patient single calls are.
+            stream_retry: How patient streams of frames are.
+            connections: How many connections, from 1.
+        """
+        dialled = Connections.dial(target, credentials, count=connections, policy=retry)
+        self._use(dialled, timeout_seconds, stream_retry)
+
+    @classmethod
+    def over(
+        cls,
+        connections: Connections,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        stream_retry: RetryPolicy = STREAM_POLICY,
+    ) -> Client:
+        """Makes a client over connections that exist already, such as those of a test."""
+        client = cls.__new__(cls)
+        cls._use(client, connections, timeout_seconds, stream_retry)
+        return client
+
+    def _use(
+        self, connections: Connections, timeout_seconds: float, stream_retry: RetryPolicy
+    ) -> None:
+        self._connections = connections
+        self._timeout_seconds = timeout_seconds
+        self._stream_retry = stream_retry
+        self._epochs = EpochCache(connections, timeout_seconds=timeout_seconds)
+        self._taxonomies = TaxonomyCache(connections, timeout_seconds=timeout_seconds)
+
+    def __enter__(self) -> Client:  # noqa: PYI034 - Self came with Python 3.11
+        """Enters a block at whose end the client is closed."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the client."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections; calls under way end with `UnavailableError`."""
+        self._connections.close()
+
+    def agreement(self) -> Agreement:
+        """Gets the agreement in force."""
+        reply = self._connections.call(
+            lambda stubs: stubs.agreement.GetAgreement,
+            GetAgreementRequest(),
+            timeout_seconds=self._timeout_seconds,
+        )
+        return read_agreement(reply.agreement, self.taxonomy())
+
+    def taxonomy(self) -> Taxonomy:
+        """Gets the hub's categories; asked once."""
+        return self._taxonomies.current()
+
+    def token_epoch(self) -> TokenEpoch:
+        """Gets the current epoch; asked once, and again when the hub says it changed."""
+        return self._epochs.current()
+
+    def tokenizer(self) -> Tokenizer:
+        """Gets what makes the tokens of the current epoch."""
+        return self._epochs.current().tokenizer
+
+    def check(
+        self,
+        identifiers: Sequence[tuple[IdentifierType, str] | Canonical],
+        *,
+        purpose: Purpose,
+        channel: Channel,
+        categories: Iterable[str] = (),
+        detail: DetailLevel = DetailLevel.CATEGORY,
+        origin: Origin | None = None,
+        request_id: bytes | None = None,
+        at_least_sequence: int = 0,
+    ) -> Verdict:
+        """Asks about one subject, known by its identifiers; their aliases are asked along.
+
+        Args:
+            identifiers: Type and text each (parts of a composite joined by ``|``), or canonical
+                forms. With aliases 1 to 16 tokens, each of which counts against the quota.
+            purpose: Why; one of the agreement's.
+            channel: Where the question arose; one of the agreement's.
+            categories: Codes asked for; empty = all that the agreement shows.
+            detail: How much to show.
+            origin: Who asks.
+            request_id: 16 bytes; the same question under the same id is not charged again. None =
+                new.
+            at_least_sequence: The answer must know this sequence; 0 = any.
+
+        Raises:
+            MalformedError: An identifier or category is not one; nothing was sent.
+            HubRefusalError: The hub refused, or could not be reached.
+            AnswerMalformedError: The answer does not account for what was asked.
+        """
+        question = Question(
+            purpose=purpose,
+            channel=channel,
+            categories=tuple(categories),
+            detail=detail,
+            origin=origin,
+            at_least_sequence=at_least_sequence,
+        )
+        return self._ask(subject_of(identifiers), question, request_id)
+
+    def check_tokens(
+        self,
+        tokens: Sequence[bytes],
+        *,
+        purpose: Purpose,
+        channel: Channel,
+        categories: Iterable[str] = (),
+        detail: DetailLevel = DetailLevel.CATEGORY,
+        origin: Origin | None = None,
+        at_least_sequence: int = 0,
+        types: Sequence[IdentifierType] = (),
+        request_id: bytes | None = None,
+    ) -> Verdict:
+        """Asks about one subject by tokens of the current epoch that the caller has made.
+
+        Args:
+            tokens: 1 to 16 tokens of 16 bytes.
+            purpose: Why; one of the agreement's.
+            channel: Where the question arose; one of the agreement's.
+            categories: Codes asked for; empty = all that the agreement shows.
+            detail: How much to show.
+            origin: Who asks.
+            at_least_sequence: The answer must know this sequence; 0 = any.
+            types: The type of each token; mandatory if the agreement limits types.
+            request_id: 16 bytes, as for `check`.
+
+        Raises:
+            HubRefusalError: As `check`; EPOCH_NOT_OPEN = make the tokens anew with `tokenizer`.
+        """
+        question = Question(
+            purpose=purpose,
+            channel=channel,
+            categories=tuple(categories),
+            detail=detail,
+            origin=origin,
+            at_least_sequence=at_least_sequence,
+        )
+        return self._ask(Subject.of_tokens(tokens, types), question, request_id)
+
+    def _ask(self, subject: Subject, question: Question, request_id: bytes | None) -> Verdict:
+        return ask_subject(
+            self._connections,
+            (self._epochs, self._taxonomies),
+            subject,
+            question=question,
+            request_id=request_id or os.urandom(TOKEN_BYTES),
+            timeout_seconds=self._timeout_seconds,
+        )
+
+    def stream_verdicts(
+        self,
+        frames: Iterable[Frame],
+        *,
+        purpose: Purpose,
+        channel: Channel,
+        categories: Iterable[str] = (),
+        detail: DetailLevel = DetailLevel.CATEGORY,
+        origin: Origin | None = None,
+        at_least_sequence: int = 0,
+        batch_id: bytes | None = None,
+        first_frame: int = 1,
+        identifier_type: IdentifierType | None = None,
+    ) -> Iterator[FrameAnswer]:
+        """Asks about frames of tokens of the current epoch; yields one answer a frame, in order.
+
+        At most two frames are under way. A cut connection is made good without asking or paying
+        twice.
+
+        Args:
+            frames: Drawn in the caller's thread, as answers are taken.
+            purpose: Why; one of the agreement's.
+            channel: Where the question arose; one of the agreement's.
+            categories: Codes asked for; empty = all that the agreement shows.
+            detail: How much to show.
+            origin: Who asks.
+            at_least_sequence: The answer must know this sequence; 0 = any.
+            batch_id: 16 bytes; with the frame number it makes a repeated frame known. None = new.
+            first_frame: Number of the first frame, to go on with a batch.
+            identifier_type: The type of all tokens, if frames carry no types.
+
+        Raises:
+            HubRefusalError: A frame was refused; earlier answers stand.
+            AnswerMalformedError: An answer does not account for its frame.
+        """
+        question = Question(
+            purpose=purpose,
+            channel=channel,
+            categories=tuple(categories),
+            detail=detail,
+            origin=origin,
+            at_least_sequence=at_least_sequence,
+        )
+        return ask_frames(
+            self._connections,
+            (self._epochs, self._taxonomies),
+            enumerate(frames, start=first_frame),
+            question=question,
+            batch_id=batch_id or os.urandom(TOKEN_BYTES),
+            identifier_type=identifier_type,
+            policy=self._stream_retry,
+        )
+
+    def contribute(
+        self, frames: Iterable[RowFrame], *, stream_id: bytes, legal_basis_ref: str = ""
+    ) -> Iterator[Ack]:
+        """Shares listings; yields one acknowledgement a frame, each of them durable.
+
+        Frames that the hub has are passed over, so the same call after a crash goes on where it
+        ended.
+
+        Args:
+            frames: All frames of the stream from the first on, the same ones every time.
+            stream_id: 16 bytes made by the caller, kept with the source of the frames.
+            legal_basis_ref: Reference of the consent or order behind the rows.
+
+        Raises:
+            HubRefusalError: A frame was refused whole; ``line`` in its metadata names the row's
+                line.
+        """
+        upload = self._upload(stream_id, legal_basis_ref)
+        state = upload.state(timeout_seconds=self._timeout_seconds)
+        yield from upload.acks(frames, after=state.frame_number)
+
+    def contribution_state(self, stream_id: bytes) -> ContributionState:
+        """Asks how far a stream of contributions came."""
+        return self._upload(stream_id, "").state(timeout_seconds=self._timeout_seconds)
+
+    def _upload(self, stream_id: bytes, legal_basis_ref: str) -> Upload:
+        return Upload(
+            self._connections,
+            self._epochs,
+            stream_id=stream_id,
+            legal_basis_ref=legal_basis_ref,
+            policy=self._stream_retry,
+        )

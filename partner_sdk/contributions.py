@@ -1,0 +1,168 @@
+"""From parsed rows to frames: aliases added, doubles within a record dropped, columns filled.
+
+The same rows with the same frame size give the same frames, always: that is what makes an upload
+resumable.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from rongan_share.v1.contribution_service_pb2 import ContributeFrame
+from rongan_share.wire.frames import MAX_FRAME_ROWS, TOKEN_BYTES
+from rongan_share.wire.identifiers import aliases_of
+from rongan_share.wire.malformed import MalformedError
+from rongan_share.wire.vocabulary import RowFlag, RowOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from partner_sdk.sources.rows import ParsedRow
+    from partner_sdk.verdicts import QuotaLeft
+    from rongan_share.wire.tokens import Tokenizer
+
+FRAME_ROWS = 10_000
+"""Rows of a frame unless the caller says otherwise."""
+
+_NO_TOKEN = bytes(TOKEN_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class RowFrame:
+    """Rows that will travel in one frame, not yet turned into tokens.
+
+    Attributes:
+        rows: 1 to 16,384 rows.
+    """
+
+    rows: tuple[ParsedRow, ...]
+
+    def encode(self, number: int, tokenizer: Tokenizer) -> ContributeFrame:
+        """Fills the columns of the wire.
+
+        Args:
+            number: Frame number, from 1.
+            tokenizer: Makes the tokens of the current epoch.
+        """
+        rows = self.rows
+        count = len(rows)
+        return ContributeFrame(
+            frame_number=number,
+            operation=bytes(row.operation for row in rows),
+            reference=b"".join(row.reference for row in rows),
+            type=bytes(row.canonical.type if row.canonical else 0 for row in rows),
+            token=b"".join(
+                tokenizer.token(row.canonical) if row.canonical else _NO_TOKEN for row in rows
+            ),
+            flags=bytes(row.flags for row in rows),
+            category=bytes(row.category for row in rows),
+            severity=bytes(row.severity for row in rows),
+            evidence=bytes(row.evidence for row in rows),
+            source_class=bytes(row.source_class for row in rows),
+            original_source=struct.pack(f"<{count}Q", *(row.original_source for row in rows)),
+            legal_basis=bytes(row.legal_basis for row in rows),
+            event_day=struct.pack(f"<{count}H", *(row.event_day for row in rows)),
+            expiry_day=struct.pack(f"<{count}H", *(row.expiry_day for row in rows)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """A frame is durable at the hub.
+
+    Attributes:
+        frame_number: The frame.
+        sequence: The hub-wide number it was accepted under.
+        added_count: Rows that made a new listing.
+        amended_count: Listings whose values were replaced.
+        withdrawn_count: Listings that were withdrawn.
+        unchanged_count: Rows equal to a live listing.
+        repeated: The hub had it already, from a try whose acknowledgement was lost; the counts
+            are zero.
+        row_count: Rows of the frame, aliases included.
+        quota_left: What the agreement still allows.
+        entry_index: Place of the entry in the hub's audit log.
+    """
+
+    frame_number: int
+    sequence: int
+    added_count: int
+    amended_count: int
+    withdrawn_count: int
+    unchanged_count: int
+    repeated: bool
+    row_count: int
+    quota_left: QuotaLeft
+    entry_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionState:
+    """How far a stream of contributions came.
+
+    Attributes:
+        frame_number: The highest durable frame; 0 = the stream is new.
+        sequence: Its sequence; 0 = none.
+        entry_index: Place of its entry in the hub's audit log.
+    """
+
+    frame_number: int
+    sequence: int
+    entry_index: int
+
+
+def frames_of_rows(
+    rows: Iterable[ParsedRow], *, frame_rows: int = FRAME_ROWS
+) -> Iterator[RowFrame]:
+    """Cuts rows into frames, in order, with the aliases of their identifiers.
+
+    Rows of one reference that follow each other are one record. Within it a repeated row is sent
+    once, and an alias that is there already is not added: the hub refuses a frame that names an
+    identity twice.
+
+    Args:
+        rows: Parsed rows.
+        frame_rows: Rows of a frame, 1 to 16,384, aliases included.
+
+    Raises:
+        MalformedError: `frame_rows` is out of range.
+    """
+    if not 1 <= frame_rows <= MAX_FRAME_ROWS:
+        raise MalformedError("frame_rows", f"1 to {MAX_FRAME_ROWS}")
+    waiting: list[ParsedRow] = []
+    for _, record in groupby(rows, key=attrgetter("reference")):
+        waiting.extend(_with_aliases(record))
+        while len(waiting) >= frame_rows:
+            yield RowFrame(tuple(waiting[:frame_rows]))
+            del waiting[:frame_rows]
+    if waiting:
+        yield RowFrame(tuple(waiting))
+
+
+def _with_aliases(record: Iterable[ParsedRow]) -> Iterator[ParsedRow]:
+    """Yields a record's rows without repetitions, then the aliases that none of them is."""
+    # Rows alike in all but their line are one; rows that contradict each other are the hub's to
+    # refuse.
+    rows = list({replace(row, line=0): row for row in record}.values())
+    seen = {_identity(row) for row in rows}
+    yield from rows
+    for row in rows:
+        for alias in aliases_of(row.canonical) if row.canonical else ():
+            other = replace(row, canonical=alias, flags=_alias_flags(row))
+            if _identity(other) not in seen:
+                seen.add(_identity(other))
+                yield other
+
+
+def _alias_flags(row: ParsedRow) -> RowFlag:
+    # WITHDRAW rows carry no flags.
+    withdrawn = row.operation is RowOperation.WITHDRAW
+    return row.flags if withdrawn else row.flags | RowFlag.ALIAS
+
+
+def _identity(row: ParsedRow) -> tuple[int, str]:
+    return row.category, row.canonical.text if row.canonical else ""

@@ -1,0 +1,137 @@
+"""One question about one subject: from identifiers to tokens, the call, and the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from partner_sdk.errors import FailedPreconditionError
+from partner_sdk.questions import Question, fill_question
+from partner_sdk.verdicts import Verdict, read_verdict
+from rongan_share.v1.verdict_service_pb2 import CheckSubjectRequest
+from rongan_share.wire.frames import MAX_SUBJECT_TOKENS, TOKEN_BYTES
+from rongan_share.wire.identifiers import Canonical, aliases_of, parse_identifier
+from rongan_share.wire.malformed import MalformedError
+from rongan_share.wire.reasons import Reason
+from rongan_share.wire.vocabulary import IdentifierType, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from partner_sdk.agreements import TokenEpoch
+    from partner_sdk.calls import Connections
+    from partner_sdk.epochs import EpochCache, TaxonomyCache
+
+_PRECEDENCE = (State.LISTED, State.INDETERMINATE, State.NOT_LISTED, State.NOT_ENTITLED)
+"""Which state an identifier has when its token and its aliases differ, as the hub folds one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is asked about: canonical forms still to be made tokens, or tokens.
+
+    Attributes:
+        canonicals: Identifiers first, then their aliases; empty when tokens are given.
+        owners: For each token the place of the identifier that it stands for.
+        types: One IdentifierType byte per token, or empty.
+        tokens: Ready-made tokens, joined; empty when there are canonical forms.
+    """
+
+    canonicals: tuple[Canonical, ...]
+    owners: tuple[int, ...]
+    types: bytes
+    tokens: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def of_tokens(cls, tokens: Sequence[bytes], types: Sequence[IdentifierType]) -> Subject:
+        """Takes tokens that the caller has made.
+
+        Raises:
+            MalformedError: A token is not 16 bytes long; joined they would mean others.
+        """
+        for index, token in enumerate(tokens):
+            if len(token) != TOKEN_BYTES:
+                raise MalformedError("tokens", f"needs {TOKEN_BYTES} bytes each", index)
+        return cls((), tuple(range(len(tokens))), bytes(types), b"".join(tokens))
+
+    def tokens_under(self, epoch: TokenEpoch) -> bytes:
+        """Gives the tokens, joined."""
+        return self.tokens or epoch.tokenizer.tokens(c.text for c in self.canonicals)
+
+
+def subject_of(identifiers: Iterable[tuple[IdentifierType, str] | Canonical]) -> Subject:
+    """Reads the identifiers of one subject and adds their aliases.
+
+    Raises:
+        MalformedError: One is malformed, there is none, or with aliases there are more than 16
+            tokens.
+    """
+    given = [
+        entry if isinstance(entry, Canonical) else parse_identifier(*entry) for entry in identifiers
+    ]
+    canonicals, owners = list(given), list(range(len(given)))
+    for owner, canonical in enumerate(given):
+        for alias in aliases_of(canonical):
+            canonicals.append(alias)
+            owners.append(owner)
+    if not 1 <= len(canonicals) <= MAX_SUBJECT_TOKENS:
+        raise MalformedError("identifiers", f"1 to {MAX_SUBJECT_TOKENS} with their aliases")
+    types = bytes(canonical.type for canonical in canonicals)
+    return Subject(tuple(canonicals), tuple(owners), types)
+
+
+def ask_subject(
+    connections: Connections,
+    caches: tuple[EpochCache, TaxonomyCache],
+    subject: Subject,
+    *,
+    question: Question,
+    request_id: bytes,
+    timeout_seconds: float,
+) -> Verdict:
+    """Asks, and asks once more in the new epoch if the hub says that ours is not in use.
+
+    Raises:
+        HubRefusalError: The hub refused, or could not be reached.
+    """
+    epochs, taxonomies = caches
+    taxonomy = taxonomies.current()
+
+    def ask() -> Verdict:
+        epoch = epochs.current()
+        request = CheckSubjectRequest(
+            request_id=request_id, tokens=subject.tokens_under(epoch), types=subject.types
+        )
+        fill_question(request, question, taxonomy=taxonomy, epoch=epoch)
+        reply = connections.call(
+            lambda stubs: stubs.verdict.CheckSubject, request, timeout_seconds=timeout_seconds
+        )
+        verdict = read_verdict(
+            reply,
+            taxonomies.of_version(reply.taxonomy_version),
+            token_count=len(subject.owners),
+            request_id=request_id,
+        )
+        return _by_identifier(verdict, subject.owners)
+
+    try:
+        return ask()
+    except FailedPreconditionError as error:
+        if error.reason is not Reason.EPOCH_NOT_OPEN:
+            raise
+        epochs.forget()
+        if subject.tokens:
+            raise
+    return ask()
+
+
+def _by_identifier(verdict: Verdict, owners: tuple[int, ...]) -> Verdict:
+    """Folds the states of aliases into those of the identifiers that were asked about."""
+    states: list[State] = []
+    for owner in range(max(owners) + 1 if owners else 0):
+        own = {state for state, o in zip(verdict.token_states, owners, strict=True) if o == owner}
+        states.append(next(state for state in _PRECEDENCE if state in own))
+    listings = tuple(
+        replace(listing, token_index=owners[listing.token_index]) for listing in verdict.listings
+    )
+    return replace(verdict, token_states=tuple(states), listings=listings)
