@@ -20,6 +20,7 @@ GRANTED = "GRANTED"
 """Decision of an entry that is no refusal; refusals name their reason."""
 
 _HEADER = struct.Struct("<HI")
+_INTEGER_BYTES = 8
 
 _INTEGER_FIELDS = {
     1: "time_ns",
@@ -134,7 +135,7 @@ def parse_entry(raw: bytes) -> Entry:
 
 
 def _read_counts(content: bytes) -> dict[str, int]:
-    return {name: int.from_bytes(count, "little") for name, count in _pairs(content)}
+    return {name: _read_integer(count) for name, count in _pairs(content)}
 
 
 def _read_facts(content: bytes) -> dict[str, str]:
@@ -142,6 +143,9 @@ def _read_facts(content: bytes) -> dict[str, str]:
 
 
 def _read_integer(content: bytes) -> int:
+    if len(content) > _INTEGER_BYTES:
+        msg = "entry holds an integer that is too long"
+        raise ValueError(msg)
     return int.from_bytes(content, "little")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rongan_share.columns.run import Matches, Run, merge, owner_keys, split_tokens
+from rongan_share.columns.run import NO_IDS, Matches, Run, merge, owner_keys, split_tokens
 from rongan_share.model.listing import LISTING_DTYPE
 
 if TYPE_CHECKING:
@@ -39,11 +39,14 @@ class Snapshot:
     @property
     def listing_count(self) -> int:
         """Number of live listings, expired or not."""
-        return sum(len(run) for run in self.runs) - sum(
-            int(np.count_nonzero(older.find_ids(newer.replaced) >= 0))
-            for place, newer in enumerate(self.runs)
-            for older in self.runs[:place]
-        )
+        count = 0
+        for place, run in enumerate(self.runs):
+            # A listing may be replaced in several newer runs, and must be taken off once.
+            replaced = np.unique(
+                np.concatenate([NO_IDS, *(newer.replaced for newer in self.runs[place + 1 :])])
+            )
+            count += len(run) - int(np.count_nonzero(run.find_ids(replaced) >= 0))
+        return count
 
     def find_tokens(self, enciphered: bytes) -> Matches:
         """Finds every live listing under each token.

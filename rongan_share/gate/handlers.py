@@ -14,6 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.replies import abort, status_of
+from rongan_share.gate.routes import Reading, Route
 from rongan_share.gate.streams import FrameRefused, answer_frames
 from rongan_share.gate.walk import Peer, Walk
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from rongan_share.gate.refusals import RefusalBook
-    from rongan_share.gate.routes import Route
 
 PACKAGE = "rongan_share.v1"
 """Package of every service."""
@@ -65,8 +65,7 @@ class Gate:
     def _unary(self, route: Route, raw: bytes, context: grpc.ServicerContext) -> bytes:
         peer = peer_of(context)()
         try:
-            request = parse(route, raw)
-            return self._walk.answer(route, peer, request).SerializeToString()
+            return self._walk.answer(route, peer, reader(route, raw)).SerializeToString()
         except Exception as error:  # noqa: BLE001 - the one place where faults end
             self._refuse(route, peer, error, context=context)
 
@@ -112,6 +111,18 @@ class Gate:
             # No durable entry, no answer of ours: the caller is told that the store failed.
             error = unentered
         abort(context, status_of(error, call_id=peer.call_id, caller_id=kind.caller_id))
+
+
+def reader(route: Route, raw: bytes) -> Callable[[], Reading]:
+    """Returns what reads a unary request, once its caller is known."""
+
+    def read() -> Reading:
+        if route.read is None:
+            # What is not served is not read either; the walk refuses it.
+            return Reading(None, b"")
+        return route.read(parse(route, raw))
+
+    return read
 
 
 def received(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -30,6 +31,13 @@ CALLER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _CACHED_CERTIFICATES = 4_096
 _MIN_RSA_BITS = 2_048
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _KINDS = {"partner": HolderKind.PARTNER, "operator": HolderKind.OPERATOR}
 
 
@@ -51,9 +59,9 @@ def parse_claim(certificate_pem: bytes, trust_domain: str) -> ClaimedCaller:
     """
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
-        return claim_of(certificate, trust_domain)
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except _UNREADABLE:
         raise unreadable("a readable X.509 certificate") from None
+    return claim_of(certificate, trust_domain)
 
 
 def claim_of(certificate: x509.Certificate, trust_domain: str) -> ClaimedCaller:
@@ -62,11 +70,13 @@ def claim_of(certificate: x509.Certificate, trust_domain: str) -> ClaimedCaller:
     Raises:
         RonganError: IDENTITY_UNREADABLE with the rule that is broken.
     """
-    if certificate.version is not x509.Version.v3:
-        raise unreadable("version 3")
-    _check_usage(certificate)
-    _check_key(certificate)
-    kind, caller_id = _read_name(_only_uri(certificate), trust_domain)
+    try:
+        # Most of a certificate is parsed only when it is looked at.
+        _check_form(certificate)
+        uri = _only_uri(certificate)
+    except _UNREADABLE:
+        raise unreadable("a readable X.509 certificate") from None
+    kind, caller_id = _read_name(uri, trust_domain)
     return ClaimedCaller(
         kind=kind,
         caller_id=caller_id,
@@ -103,6 +113,13 @@ def verify_claim(claim: ClaimedCaller, registry: Registry, *, now: datetime) -> 
 def unreadable(rule: str) -> RonganError:
     """Returns the refusal of a certificate that names no caller."""
     return RonganError(Reason.IDENTITY_UNREADABLE, rule=rule)
+
+
+def _check_form(certificate: x509.Certificate) -> None:
+    if certificate.version is not x509.Version.v3:
+        raise unreadable("version 3")
+    _check_usage(certificate)
+    _check_key(certificate)
 
 
 def _check_usage(certificate: x509.Certificate) -> None:

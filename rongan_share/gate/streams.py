@@ -6,10 +6,12 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.walk import Peer, Pending, Walk
+from rongan_share.ledger.committer import Link
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -76,21 +78,26 @@ def _decide_frames(
     side = route.frames
     if side is None:
         return
-    opening: Any = None
+    after: Link | None = None
     expected = 0
     number = 0
     try:
+        walk.admit(route, make_peer())
+        first = next(messages, None)
+        if first is None:
+            return
+        opening = _read_open(side, first)
         for message in messages:
             peer = make_peer()
-            number = 0
-            if opening is None:
-                opening = _read_open(side, message)
-                continue
             frame = _read_frame(message)
             number = frame.frame_number
             _verify_next(number, expected)
             expected = number + 1
-            yield _Decided(number, walk.decide(route, peer, side.read(opening, frame)), None)
+            read = partial(side.read, opening, frame)
+            pending = walk.decide(route, peer, read, after=after)
+            after = pending.link
+            yield _Decided(number, pending, None)
+            number = 0
     except Exception as error:  # noqa: BLE001 - handed to the gate, which knows what to do with it
         yield _Decided(number, None, error)
 

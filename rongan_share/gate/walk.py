@@ -9,6 +9,7 @@ the next frame of a stream may already be decided.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -22,24 +23,25 @@ from rongan_share.gate.quota import charge_of, refuse_early
 from rongan_share.gate.refusals import RefusalKind
 from rongan_share.gate.registries import Registries
 from rongan_share.gate.routes import Reading
-from rongan_share.ledger.committer import Committed, Committer, Proposal
+from rongan_share.ledger.committer import Committed, Committer, Link, Placement, Proposal
 from rongan_share.model.partner import HolderKind
 from rongan_share.services.call import Call, put_placement
 from rongan_share.wire.canonical import NONCE_BYTES
 from rongan_share.wire.days import shanghai_day
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from google.protobuf.message import Message
 
     from rongan_share.clock import Clock
     from rongan_share.columns.follower import Follower
     from rongan_share.gate.routes import Route
     from rongan_share.ledger.environment import Ledger, Transaction
-    from rongan_share.model.caller import Caller, ClaimedCaller
+    from rongan_share.model.caller import ClaimedCaller
     from rongan_share.services.call import Outcome
     from rongan_share.services.hub import HubFacts
+
+Read = Callable[[], Reading]
+"""Reads a request, and may refuse it."""
 
 ATTEMPTS = 16
 """How often an item is decided again because something moved, before it is refused."""
@@ -73,6 +75,7 @@ class Pending:
     reading: Reading
     outcome: Outcome
     nonce: bytes
+    link: Link
     future: Future[Committed]
 
 
@@ -87,38 +90,60 @@ class Walk:
     hub: HubFacts
     registries: Registries
 
-    def answer(self, route: Route, peer: Peer, request: Message) -> Message:
+    def answer(self, route: Route, peer: Peer, read: Read) -> Message:
         """Takes a unary request through the whole walk.
 
         Raises:
             RonganError: The first step that refuses.
         """
-        # What is not served is not read either; it is refused once the caller is known.
-        reading = Reading(request, b"") if route.read is None else route.read(request)
-        return self.settle(self.decide(route, peer, reading))
+        return self.settle(self.decide(route, peer, read))
 
-    def decide(self, route: Route, peer: Peer, reading: Reading) -> Pending:
+    def admit(self, route: Route, peer: Peer) -> None:
+        """Takes the opening of a stream as far as identity; its frames go the whole way.
+
+        Raises:
+            RonganError: The caller is not let in.
+        """
+        with self.ledger.read() as txn:
+            self._identify(route, peer, txn)
+
+    def decide(self, route: Route, peer: Peer, read: Read, *, after: Link | None = None) -> Pending:
         """Takes an item through the steps up to the commit.
+
+        Args:
+            route: Its row of the route table.
+            peer: The other end.
+            read: Reads the request; called once the caller is known.
+            after: Link of the frame before it, which must come true first.
 
         Raises:
             RonganError: The first step that refuses.
         """
+        link = Link()
         with self.ledger.read() as txn:
-            call = self._identify(peer, txn)  # 1 identity
-            self._authorise(route, call, reading)  # 2 agreement
+            call = self._identify(route, peer, txn)  # 1 identity
+            reading = read()
+            if route.scope is not None:  # 2 agreement
+                scope = route.scope(reading.question)
+                verify_scope(call.caller, call.registry, scope, day=call.day)
             if route.serve is None:
                 raise RonganError(Reason.RPC_NOT_SERVED)
             refuse_early(route, call, reading.question)  # 3 quota
             outcome = route.serve(call, reading.question)  # 4 service
             nonce = secrets.token_bytes(NONCE_BYTES)
-            proposal = self._propose(
-                EntryParts(route=route, call=call, outcome=outcome, nonce=nonce),
-                canonical=reading.canonical,
-                duration_us=peer.duration_us,
+            parts = EntryParts(route=route, call=call, outcome=outcome, nonce=nonce)
+            make_entry = entry_maker(
+                parts, canonical=reading.canonical, duration_us=peer.duration_us
             )
-        future = self.committer.submit(proposal)  # 5 commit
+            proposal = _propose(parts, make_entry, link=link, after=after)
         return Pending(
-            route=route, peer=peer, reading=reading, outcome=outcome, nonce=nonce, future=future
+            route=route,
+            peer=peer,
+            reading=reading,
+            outcome=outcome,
+            nonce=nonce,
+            link=link,
+            future=self.committer.submit(proposal),  # 5 commit
         )
 
     def settle(self, pending: Pending) -> Message:
@@ -131,9 +156,10 @@ class Walk:
             try:
                 committed = pending.future.result()
             except MovedError:
-                pending = self.decide(pending.route, pending.peer, pending.reading)
+                # The frame before it, if there is one, has been settled by now.
+                pending = self.decide(pending.route, pending.peer, _known(pending.reading))
                 continue
-            put_placement(pending.outcome.answer, committed, pending.nonce)  # 6 reply
+            put_placement(pending.outcome, committed, pending.nonce)  # 6 reply
             return pending.outcome.answer
         raise RonganError(Reason.STORE_BUSY, retry_after_seconds=0.1)
 
@@ -159,10 +185,13 @@ class Walk:
             error.reason.name,
         )
 
-    def _identify(self, peer: Peer, txn: Transaction) -> Call:
+    def _identify(self, route: Route, peer: Peer, txn: Transaction) -> Call:
         registry = self.registries.current(txn)
         now = self.clock.now()
-        caller: Caller = verify_claim(self.claim(peer), registry, now=now)
+        caller = verify_claim(self.claim(peer), registry, now=now)
+        verify_audience(caller, route.audience)
+        if caller.kind is HolderKind.OPERATOR:
+            verify_operator(caller, registry)
         return Call(
             caller=caller,
             registry=registry,
@@ -173,27 +202,33 @@ class Walk:
             hub=self.hub,
         )
 
-    def _authorise(self, route: Route, call: Call, reading: Reading) -> None:
-        verify_audience(call.caller, route.audience)
-        if call.caller.kind is HolderKind.OPERATOR:
-            verify_operator(call.caller, call.registry)
-        if route.scope is not None:
-            verify_scope(call.caller, call.registry, route.scope(reading.question), day=call.day)
 
-    def _propose(
-        self, parts: EntryParts, *, canonical: bytes, duration_us: Callable[[], int]
-    ) -> Proposal:
-        outcome, call = parts.outcome, parts.call
-        return Proposal(
-            make_entry=entry_maker(parts, canonical=canonical, duration_us=duration_us),
-            generation=call.registry.generation,
-            day=call.day,
-            expectations=outcome.expectations,
-            charge=charge_of(call, outcome),
-            takes_sequence=outcome.takes_sequence,
-            bumps_generation=outcome.bumps_generation,
-            writes=outcome.writes,
-            nonce=parts.nonce,
-            business_refs=outcome.business_refs,
-            disclosure=outcome.disclosure,
-        )
+def _known(reading: Reading) -> Read:
+    """Returns what reads a request that was read before."""
+    return lambda: reading
+
+
+def _propose(
+    parts: EntryParts,
+    make_entry: Callable[[Placement], bytes],
+    *,
+    link: Link,
+    after: Link | None,
+) -> Proposal:
+    """Says what the commit must check, debit and write."""
+    outcome, call = parts.outcome, parts.call
+    return Proposal(
+        make_entry=make_entry,
+        generation=call.registry.generation,
+        day=call.day,
+        expectations=outcome.expectations,
+        link=link,
+        after=after,
+        charge=charge_of(call, outcome),
+        takes_sequence=outcome.takes_sequence,
+        bumps_generation=outcome.bumps_generation,
+        writes=outcome.writes,
+        nonce=parts.nonce,
+        business_refs=outcome.business_refs,
+        disclosure=outcome.disclosure,
+    )

@@ -80,6 +80,19 @@ class Committed:
     quota_left: QuotaLeft | None
 
 
+class Link:
+    """Ties an item to the one before it in its stream: none may come true before that one has.
+
+    Attributes:
+        placed: Whether the item has a place in the log; set and read by the committer alone.
+    """
+
+    __slots__ = ("placed",)
+
+    def __init__(self) -> None:
+        self.placed = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """One decided item.
@@ -89,6 +102,8 @@ class Proposal:
         generation: Gate generation it was decided on; None where it depends on none.
         day: Date in Asia/Shanghai it was decided on; None where it depends on none.
         expectations: Each raises MovedError if what the decision read has changed.
+        link: The item's own place in its stream, and
+        after: the link of the item before it; None where it follows none.
         charge: What it costs.
         takes_sequence: Whether it is an accepted change of listings.
         bumps_generation: Whether decisions under way must be made again after it.
@@ -102,6 +117,8 @@ class Proposal:
     generation: int | None = None
     day: int | None = None
     expectations: tuple[Callable[[Transaction], None], ...] = ()
+    link: Link = field(default_factory=Link)
+    after: Link | None = None
     charge: Charge | None = None
     takes_sequence: bool = False
     bumps_generation: bool = False
@@ -217,6 +234,8 @@ class Committer:
     def _isolate(self, items: list[tuple[Proposal, Future[Committed]]], error: Exception) -> None:
         """Commits items one by one after a fault, so that one bad item takes no other with it."""
         if len(items) > 1:
+            for proposal, _ in items:
+                proposal.link.placed = False
             for item in items:
                 self._commit([item])
             return
@@ -252,6 +271,8 @@ def _place(group: _Group, proposal: Proposal) -> Committed:
         raise MovedError
     if proposal.day is not None and proposal.day != shanghai_day(group.now):
         raise MovedError
+    if proposal.after is not None and not proposal.after.placed:
+        raise MovedError
     for expect in proposal.expectations:
         expect(txn)
     spent = _spend(group, proposal.charge)
@@ -259,10 +280,11 @@ def _place(group: _Group, proposal: Proposal) -> Committed:
     placement = Placement(group.now, group.frontier.size, sequence)
     try:
         _apply(group, proposal, placement, spent=spent)
-    except RonganError as error:
+    except (RonganError, MovedError) as error:
         # A refusal here would leave half an item behind: the whole transaction must go.
         raise HalfWrittenError from error
     group.sequence = sequence
+    proposal.link.placed = True
     left = (
         left_of(proposal.charge.quota, spent, now=group.now) if proposal.charge and spent else None
     )

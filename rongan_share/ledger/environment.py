@@ -29,6 +29,7 @@ _LMDB_MAGIC = bytes.fromhex("dec0efbe")
 _LMDB_MAGIC_AT = 16
 _DATA_FILE = "data.mdb"
 _LOCK_FILE = "hub.lock"
+_OUR_FILES = (_DATA_FILE, _LOCK_FILE, "lock.mdb")
 _FORMAT_KEY = b"format"
 
 
@@ -117,6 +118,7 @@ class Ledger:
 
     def __init__(self, directory: Path, *, writable: bool = True) -> None:
         _refuse_foreign(directory)
+        _refuse_other_format(directory)
         self._lock = _lock_directory(directory) if writable else None
         self._pid = os.getpid()
         self._environment = lmdb.open(
@@ -130,15 +132,7 @@ class Ledger:
             mode=0o600,
         )
         try:
-            self._databases = {
-                table: self._environment.open_db(table.value.encode(), create=False)
-                for table in Table
-            }
-            self._refuse_other_format()
-        except lmdb.NotFoundError as error:
-            self.close()
-            msg = f"{directory} holds an LMDB file that is no ledger"
-            raise StartRefusedError(msg) from error
+            self._databases = _open_tables(self._environment, directory)
         except BaseException:
             self.close()
             raise
@@ -225,14 +219,6 @@ class Ledger:
             msg = "the ledger was opened before this process was forked; open it anew"
             raise StartRefusedError(msg)
 
-    def _refuse_other_format(self) -> None:
-        with self.read() as txn:
-            payload = txn.get(Table.META, _FORMAT_KEY)
-        version = int.from_bytes(payload or b"", "little")
-        if version != FORMAT_VERSION:
-            msg = f"the store has format {version}, this hub reads format {FORMAT_VERSION}"
-            raise StartRefusedError(msg)
-
     def _disk_full(self) -> bool:
         status = os.statvfs(self._environment.path())
         return status.f_bavail * status.f_frsize < 1 << 20
@@ -241,9 +227,10 @@ class Ledger:
 def _refuse_foreign(directory: Path) -> None:
     """Refuses links and foreign files before LMDB may touch anything."""
     data = directory / _DATA_FILE
-    if directory.is_symlink() or data.is_symlink():
-        msg = f"{data} or its directory is a symbolic link"
-        raise StartRefusedError(msg)
+    for path in (directory, *(directory / name for name in _OUR_FILES)):
+        if path.is_symlink():
+            msg = f"{path} is a symbolic link"
+            raise StartRefusedError(msg)
     if not data.is_file():
         msg = f"{directory} holds no ledger; make one with rongan-hub init"
         raise StartRefusedError(msg)
@@ -252,6 +239,33 @@ def _refuse_foreign(directory: Path) -> None:
     if head[_LMDB_MAGIC_AT:] != _LMDB_MAGIC:
         msg = f"{data} is not an LMDB file"
         raise StartRefusedError(msg)
+
+
+def _refuse_other_format(directory: Path) -> None:
+    """Refuses an LMDB file of something else, or of another format, without writing a byte."""
+    # Without LMDB's lock the glance may be stale, but tables and format never change once made.
+    try:
+        with lmdb.open(
+            str(directory), max_dbs=len(Table), readonly=True, create=False, lock=False
+        ) as environment:
+            databases = _open_tables(environment, directory)
+            with environment.begin() as txn:
+                payload = Transaction(txn, databases).get(Table.META, _FORMAT_KEY)
+    except lmdb.Error as error:
+        msg = f"{directory} holds an LMDB file that cannot be read"
+        raise StartRefusedError(msg) from error
+    version = int.from_bytes(payload or b"", "little")
+    if version != FORMAT_VERSION:
+        msg = f"the store has format {version}, this hub reads format {FORMAT_VERSION}"
+        raise StartRefusedError(msg)
+
+
+def _open_tables(environment: lmdb.Environment, directory: Path) -> dict[Table, lmdb._Database]:
+    try:
+        return {table: environment.open_db(table.value.encode(), create=False) for table in Table}
+    except lmdb.NotFoundError as error:
+        msg = f"{directory} holds an LMDB file that is no ledger"
+        raise StartRefusedError(msg) from error
 
 
 def _lock_directory(directory: Path) -> int:

@@ -96,7 +96,7 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
         raise RonganError(Reason.FRAME_OVER_BURST, cost=cost, burst=quota.burst_count)
     rolled = _roll(state, now)
     now_ns = nanoseconds(now)
-    start = max(rolled.theoretical_ns, now_ns)
+    start = _start_ns(quota, rolled, now_ns)
     after = start + _duration_ns(quota, cost)
     late_ns = after - now_ns - _duration_ns(quota, quota.burst_count)
     name = meter.name.lower()
@@ -114,7 +114,8 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
 def left_of(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaLeft:
     """Tells what may still be spent."""
     rolled = _roll(state, now)
-    owed_ns = max(0, rolled.theoretical_ns - nanoseconds(now))
+    now_ns = nanoseconds(now)
+    owed_ns = _start_ns(quota, rolled, now_ns) - now_ns
     owed = -(-owed_ns * quota.rate_per_second // _SECOND_NS)
     return QuotaLeft(
         max(0, quota.burst_count - owed),
@@ -123,17 +124,29 @@ def left_of(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaLeft:
     )
 
 
+def _start_ns(quota: Quota, state: QuotaState, now_ns: int) -> int:
+    """From when a new cost counts; never further off than a whole burst, whatever the clock did."""
+    most_ns = now_ns + _duration_ns(quota, quota.burst_count)
+    return min(max(state.theoretical_ns, now_ns), most_ns)
+
+
 def _duration_ns(quota: Quota, count: int) -> int:
     """Time that restores `count`, rounded up so that no fraction is ever given away."""
     return -(-count * _SECOND_NS // quota.rate_per_second)
 
 
 def _roll(state: QuotaState, now: datetime) -> QuotaState:
-    """Starts new counters when a later date has come; an earlier date changes nothing."""
+    """Starts new counters when a later date has come.
+
+    A clock that went back refills nothing, but must not lock out for longer than one period either:
+    what was counted on a date that is further off than tomorrow is carried over to today.
+    """
     day = shanghai_day(now)
+    month = day_of_date(date_of_day(day).replace(day=1))
+    if state.day > day + 1:
+        return QuotaState(state.theoretical_ns, day, state.day_spent, month, state.month_spent)
     if day <= state.day:
         return state
-    month = day_of_date(date_of_day(day).replace(day=1))
     same_month = month == state.month
     return QuotaState(state.theoretical_ns, day, 0, month, state.month_spent if same_month else 0)
 

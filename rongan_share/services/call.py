@@ -119,6 +119,7 @@ class Outcome:
         snapshot_sequence: What the look-ups knew.
         disclosure: Listing ids shown, u64 each; empty for none.
         business_refs: The partner's pseudonyms; empty for none.
+        names_entry: Whether the answer itself names an entry, an earlier one or none.
         meter: Which quota pays; None for free calls.
         cost: Tokens or rows.
         takes_sequence: Whether it is an accepted change of listings.
@@ -136,6 +137,7 @@ class Outcome:
     snapshot_sequence: int = 0
     disclosure: bytes = b""
     business_refs: bytes = b""
+    names_entry: bool = False
     meter: Meter | None = None
     cost: int = 0
     takes_sequence: bool = False
@@ -144,10 +146,11 @@ class Outcome:
     writes: tuple[Callable[[Transaction, Placement], None], ...] = ()
 
 
-def put_placement(answer: Message, committed: Committed, nonce: bytes) -> None:
+def put_placement(outcome: Outcome, committed: Committed, nonce: bytes) -> None:
     """Fills in what stands outside an answer's canonical bytes, as far as the message has it."""
+    answer = outcome.answer
     fields = answer.DESCRIPTOR.fields_by_name
-    if "entry_index" in fields and not answer.entry_index:  # type: ignore[attr-defined]
+    if "entry_index" in fields and not outcome.names_entry:
         answer.entry_index = committed.placement.entry_index  # type: ignore[attr-defined]
     if "nonce" in fields:
         answer.nonce = nonce  # type: ignore[attr-defined]

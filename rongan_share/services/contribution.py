@@ -76,7 +76,8 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         counts={**counts, "rows": frame.row_count, "charged": frame.cost},
         facts=_stream_facts(frame),
         snapshot_sequence=last,
-        meter=Meter.CONTRIBUTION if frame.cost else None,
+        # Taking back is free and open without an agreement; with one, the answer says what is left.
+        meter=Meter.CONTRIBUTION if call.caller.caller_id in call.registry.agreements else None,
         cost=frame.cost,
         takes_sequence=True,
         expectations=(_expect_unmoved(call, frame, last),),
@@ -139,7 +140,7 @@ def get_contribution_state(call: Call, stream_id: bytes) -> Outcome:
     if kept is not None:
         answer.sequence = kept.sequence
         answer.entry_index = kept.entry_index
-    return Outcome(answer=answer)
+    return Outcome(answer=answer, names_entry=True)
 
 
 def _acknowledge_again(frame: ContributionFrame, kept: KeptFrame) -> Outcome:
@@ -150,6 +151,7 @@ def _acknowledge_again(frame: ContributionFrame, kept: KeptFrame) -> Outcome:
             entry_index=kept.entry_index,
             repeated=True,
         ),
+        names_entry=True,
         counts={"repeated": frame.row_count},
         facts=_stream_facts(frame),
     )

@@ -1,9 +1,9 @@
 """Canonical bytes: one byte string for one message, on every machine and in every language.
 
 Per field in field-number order: number u16, length u32, value, all little-endian. Integers,
-enumerations and booleans are u64; text is UTF-8; columns are as sent; a message is its own
-canonical bytes; a repeated field gives one item each. Empty fields are left out. Protobuf's own
-bytes are never signed or hashed, because they are not canonical.
+enumerations and booleans are u64, negative ones in two's complement; text is UTF-8; columns are as
+sent; a message is its own canonical bytes; a repeated field gives one item each. Empty fields are
+left out. Protobuf's own bytes are never signed or hashed, because they are not canonical.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ NONCE_BYTES = 32
 
 _HEADER = struct.Struct("<HI")
 _INTEGER = struct.Struct("<HIQ")
+
+_U64 = (1 << 64) - 1
+"""Cuts a negative number to its two's complement."""
 
 _BYTES, _TEXT, _WHOLE, _NESTED = range(4)
 _KINDS = {
@@ -86,13 +89,13 @@ def commitment(nonce: bytes, canonical: bytes) -> bytes:
 
 def _encode(number: int, kind: int, value: Any) -> bytes:  # noqa: ANN401 - a field's own type
     if kind == _WHOLE:
-        return encode_integer(number, int(value))
+        return encode_integer(number, int(value) & _U64)
     return encode_bytes(number, _content(kind, value))
 
 
 def _encode_item(number: int, kind: int, value: Any) -> bytes:  # noqa: ANN401 - a field's own type
     if kind == _WHOLE:
-        return _INTEGER.pack(number, 8, int(value))
+        return _INTEGER.pack(number, 8, int(value) & _U64)
     content = _content(kind, value)
     return _HEADER.pack(number, len(content)) + content
 

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rongan_share.gate.handlers import PACKAGE
+from rongan_share.gate.routes import Route
+from rongan_share.gate.table import route_table
+from rongan_share.model.partner import HolderKind
+from rongan_share.v1 import contribution_service_pb2 as contribution_pb
+from tests.support.hub import HubUnderTest, Stubs
+from tests.walk.asking import (
+    TIMEOUT,
+    Row,
+    contribute_frame,
+    contribute_open,
+    fresh,
+    log_size,
+    question,
+    refused,
+    verdict_frame,
+    verdict_open,
+)
+
+ROUTES = route_table()
+
+
+def good_messages(route: Route) -> list[Any]:
+    """Makes messages whose form is good, so that nothing but the caller is wrong."""
+    made: dict[str, list[Any]] = {
+        "VerdictService/CheckSubject": [question(fresh())],
+        "VerdictService/StreamVerdicts": [verdict_open(), verdict_frame(1, fresh())],
+        "ContributionService/Contribute": [
+            contribute_open(fresh()),
+            contribute_frame(1, [Row(token=fresh())]),
+        ],
+        "ContributionService/GetContributionState": [
+            contribution_pb.GetContributionStateRequest(stream_id=fresh())
+        ],
+    }
+    return made.get(route.method, [route.request()])
+
+
+def call(caller: Stubs, route: Route, *messages: bytes) -> list[bytes]:
+    """Calls a route with bytes."""
+    name = f"/{PACKAGE}.{route.method}"
+    if route.frames is not None:
+        return list(caller.channel.stream_stream(name)(iter(messages), timeout=TIMEOUT))
+    return [caller.channel.unary_unary(name)(messages[0], timeout=TIMEOUT)]
+
+
+@pytest.fixture(scope="module")
+def partner(hub: HubUnderTest) -> Stubs:
+    """A partner with an ample agreement."""
+    return hub.partner("p-kind")
+
+
+@pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES.keys())
+def test_wrong_kind_of_caller(hub: HubUnderTest, partner: Stubs, route: Route) -> None:
+    """Every route refuses the kind of caller that it is not for, operators by partners and the reverse."""
+    for_partners = route.audience is HolderKind.PARTNER
+    caller = hub.alice if for_partners else partner
+    raw = [message.SerializeToString() for message in good_messages(route)]
+    before = log_size(hub)
+    told = refused(hub, lambda: call(caller, route, *raw), by="alice" if for_partners else "p-kind")
+    assert told == ("PERMISSION_DENIED", "CALLER_KIND_REFUSED", {})
+    assert log_size(hub) == before + 1
+
+
+NOT_SERVED = [route for route in ROUTES.values() if route.serve is None]
+
+
+@pytest.mark.parametrize("route", NOT_SERVED, ids=lambda route: route.method)
+def test_rpc_that_is_not_served_yet(hub: HubUnderTest, partner: Stubs, route: Route) -> None:
+    """An RPC of the protos that this hub does not serve says so to those who may call it."""
+    told = refused(hub, lambda: call(partner, route, b""), by="p-kind")
+    assert told == ("UNIMPLEMENTED", "RPC_NOT_SERVED", {})
+
+
+@pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES.keys())
+def test_unreadable_bytes(hub: HubUnderTest, partner: Stubs, route: Route) -> None:
+    """Bytes that are no message are refused in fixed words, and the refusal is entered."""
+    caller = partner if route.audience is HolderKind.PARTNER else hub.alice
+    told = refused(hub, lambda: call(caller, route, b"\xff\xff\xff\xff"))
+    broken = {"field": "request", "rule": "a readable message"}
+    assert told == ("INVALID_ARGUMENT", "REQUEST_MALFORMED", broken)
