@@ -19,11 +19,11 @@ from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.vocabulary import RowFlag, RowOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from partner_sdk.sources.rows import ParsedRow
     from partner_sdk.verdicts import QuotaLeft
-    from rongan_share.wire.tokens import Tokenizer
+    from rongan_share.wire.identifiers import Canonical
 
 FRAME_ROWS = 10_000
 """Rows of a frame unless the caller says otherwise."""
@@ -41,12 +41,12 @@ class RowFrame:
 
     rows: tuple[ParsedRow, ...]
 
-    def encode(self, number: int, tokenizer: Tokenizer) -> ContributeFrame:
+    def encode(self, number: int, token_of: Callable[[Canonical], bytes]) -> ContributeFrame:
         """Fills the columns of the wire.
 
         Args:
             number: Frame number, from 1.
-            tokenizer: Makes the tokens of the current epoch.
+            token_of: Makes a token of the current epoch.
         """
         rows = self.rows
         count = len(rows)
@@ -55,9 +55,7 @@ class RowFrame:
             operation=bytes(row.operation for row in rows),
             reference=b"".join(row.reference for row in rows),
             type=bytes(row.canonical.type if row.canonical else 0 for row in rows),
-            token=b"".join(
-                tokenizer.token(row.canonical) if row.canonical else _NO_TOKEN for row in rows
-            ),
+            token=b"".join(token_of(row.canonical) if row.canonical else _NO_TOKEN for row in rows),
             flags=bytes(row.flags for row in rows),
             category=bytes(row.category for row in rows),
             severity=bytes(row.severity for row in rows),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from partner_sdk.contributions import Ack, ContributionState, RowFrame
-from partner_sdk.errors import FailedPreconditionError, HubRefusalError, error_for
+from partner_sdk.errors import (
+    FailedPreconditionError,
+    HubRefusalError,
+    NotAllowedError,
+    error_for,
+)
 from partner_sdk.streams import AnswerStream, FrameExchange, SentFrame
 from partner_sdk.verdicts import read_quota_left
 from rongan_share.v1.contribution_service_pb2 import (
@@ -17,16 +22,26 @@ from rongan_share.v1.contribution_service_pb2 import (
     ContributeResponse,
     GetContributionStateRequest,
 )
-from rongan_share.v1.vocabulary_pb2 import Suite
+from rongan_share.v1.vocabulary_pb2 import Suite as SuiteMessage
 from rongan_share.wire.reasons import Reason
+from rongan_share.wire.vocabulary import Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from partner_sdk.agreements import TokenEpoch
     from partner_sdk.calls import Connections
     from partner_sdk.epochs import EpochCache
     from partner_sdk.retry import RetryPolicy
+    from rongan_share.wire.identifiers import Canonical
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How the tokens of an upload are made."""
+
+    number: int
+    suite: Suite
+    token_of: Callable[[Canonical], bytes]
 
 
 class Upload:
@@ -83,7 +98,7 @@ class Upload:
                 return
 
     def _acks_of_epoch(self, source: Iterator[tuple[int, RowFrame]]) -> Iterator[Ack]:
-        epoch = self._epochs.current()
+        epoch = self._terms()
         exchange: FrameExchange[ContributeRequest, ContributeResponse] = FrameExchange(
             self._connect,
             ContributeRequest(open=self._opening(epoch)),
@@ -98,10 +113,23 @@ class Upload:
         except HubRefusalError as error:
             raise self._with_line(error) from error
 
-    def _opening(self, epoch: TokenEpoch) -> ContributeOpen:
+    def _terms(self) -> _Terms:
+        """Gets the epoch; a suspended partner gets no key, but can still take back by reference."""
+        try:
+            epoch = self._epochs.current()
+        except NotAllowedError as error:
+            refusal = error
+
+            def refuse(_: Canonical) -> bytes:
+                raise refusal
+
+            return _Terms(0, Suite.HMAC_SHA256, refuse)
+        return _Terms(epoch.number, epoch.suite, epoch.tokenizer.token)
+
+    def _opening(self, epoch: _Terms) -> ContributeOpen:
         return ContributeOpen(
             stream_id=self._stream_id,
-            suite=Suite.Value(f"SUITE_{epoch.suite.name}"),
+            suite=SuiteMessage.ValueType(epoch.suite),
             epoch=epoch.number,
             legal_basis_ref=self._legal_basis_ref,
         )
@@ -112,7 +140,7 @@ class Upload:
         return self._connections.take().contribution.Contribute(requests, timeout=seconds)
 
     def _encoded(
-        self, source: Iterator[tuple[int, RowFrame]], epoch: TokenEpoch
+        self, source: Iterator[tuple[int, RowFrame]], epoch: _Terms
     ) -> Iterator[SentFrame[ContributeRequest]]:
         # Frames left over from another epoch are made anew: their tokens were of that epoch.
         for number, frame in tuple(self._unacknowledged):
@@ -146,5 +174,5 @@ class Upload:
         return error_for(replace(error.refusal, metadata=metadata))
 
 
-def _sent(number: int, frame: RowFrame, epoch: TokenEpoch) -> SentFrame[ContributeRequest]:
-    return SentFrame(number, ContributeRequest(frame=frame.encode(number, epoch.tokenizer)))
+def _sent(number: int, frame: RowFrame, epoch: _Terms) -> SentFrame[ContributeRequest]:
+    return SentFrame(number, ContributeRequest(frame=frame.encode(number, epoch.token_of)))

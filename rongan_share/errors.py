@@ -37,6 +37,11 @@ class RonganError(Exception):
         self.metadata = {key: str(value) for key, value in metadata.items()}
         self.retry_after_seconds = retry_after_seconds
 
+    def noting(self, **metadata: object) -> RonganError:
+        """Returns the refusal with more said of it; one refusal may be told to many callers."""
+        merged = {**self.metadata, **{key: str(value) for key, value in metadata.items()}}
+        return RonganError(self.reason, retry_after_seconds=self.retry_after_seconds, **merged)
+
 
 class LedgerCorruptError(RonganError):
     """Stored bytes do not match their checksum; nothing may be answered from them.

@@ -35,15 +35,11 @@ def question_options(*, channel: Channel | None = None) -> Callable[[CommandT], 
     Args:
         channel: The default of ``--channel``; None = it must be given.
     """
+    # Even a default of None would count as given.
+    how = {"required": True} if channel is None else {"default": channel.name}
     options = (
         click.option("--purpose", type=Member(Purpose), required=True, help=say("help.purpose")),
-        click.option(
-            "--channel",
-            type=Member(Channel),
-            required=channel is None,
-            default=channel.name if channel else None,
-            help=say("help.channel"),
-        ),
+        click.option("--channel", type=Member(Channel), help=say("help.channel"), **how),
         click.option("--categories", default="", metavar="CODES", help=say("help.categories")),
         click.option(
             "--detail",

@@ -79,10 +79,10 @@ def _verify_slice(
     with ledger.read() as txn:
         try:
             for index, raw in list_entries(txn, frontier.size):
-                if index == end:
-                    return frontier, None
                 if index != frontier.size:
                     break
+                if index == end:
+                    return frontier, None
                 entry = parse_entry(raw)
                 shown = find_disclosure(txn, index) or b""
                 if entry.disclosure_digest != (hashlib.sha256(shown).digest() if shown else b""):

@@ -26,9 +26,10 @@ from rongan_share.errors import StartRefusedError
 from rongan_share.gate.notes import note_maker
 from rongan_share.ledger.cipher import KEY_BYTES, write_key
 from rongan_share.ledger.committer import Committer, Placement, Proposal, time_ns
-from rongan_share.ledger.counters import put_hub_id
+from rongan_share.ledger.counters import put_hub_id, put_key_check
 from rongan_share.ledger.environment import Ledger, Transaction
 from rongan_share.ledger.objects import Stored, put_object
+from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.model.epoch import Epoch, EpochState
 from rongan_share.model.partner import (
     Certificate,
@@ -40,6 +41,9 @@ from rongan_share.model.partner import (
 )
 from rongan_share.model.registry import HUB_PARTNER_ID
 from rongan_share.wire.vocabulary import Suite
+
+FIRST_HUB_KEY = 1
+"""Number of the hub key of a new hub."""
 
 FIRST_EPOCH = 1
 """Number of the epoch that a new hub opens."""
@@ -103,7 +107,8 @@ def _fill(home: Path, plan: Plan, clock: Clock) -> None:
         now=clock.now(),
     )
     epoch_key = secrets.token_bytes(KEY_BYTES)
-    write_key(home / "keys" / "hub-1.key", secrets.token_bytes(KEY_BYTES))
+    hub_key = secrets.token_bytes(KEY_BYTES)
+    write_key(home / "keys" / "hub-1.key", hub_key)
     write_key(home / "keys" / f"epoch-{FIRST_EPOCH}.key", epoch_key)
     (home / FILE_NAME).write_text(_document(plan), encoding="utf-8")
     data = load_settings(home).data_directory
@@ -112,7 +117,7 @@ def _fill(home: Path, plan: Plan, clock: Clock) -> None:
         committer = Committer(ledger, clock, lambda _: None)
         committer.start()
         try:
-            committer.submit(_genesis(plan, hierarchy, epoch_key)).result()
+            committer.submit(_genesis(plan, hierarchy, hub_key, epoch_key=epoch_key)).result()
         finally:
             committer.stop()
 
@@ -145,13 +150,14 @@ offset_seconds = {plan.clock_offset_seconds}
 """
 
 
-def _genesis(plan: Plan, hierarchy: Hierarchy, epoch_key: bytes) -> Proposal:
+def _genesis(plan: Plan, hierarchy: Hierarchy, hub_key: bytes, *, epoch_key: bytes) -> Proposal:
     """Returns the first commit: the log's origin, the hub's own partner, operators, epoch."""
     hub_id = str(uuid.uuid4())
     facts = {"hub": hub_id, "version": __version__, "operators": ",".join(plan.operators)}
 
     def write(txn: Transaction, placement: Placement) -> None:
         put_hub_id(txn, hub_id)
+        put_key_check(txn, FIRST_HUB_KEY, SideKeys(hub_key).check_value)
         for object_id, stored in _first_objects(
             plan, hierarchy, epoch_key, now_ns=time_ns(placement)
         ):

@@ -31,6 +31,18 @@ class Matches(NamedTuple):
     rows: NDArray[np.void]
 
 
+class Owners(NamedTuple):
+    """Rows by owner key.
+
+    Attributes:
+        keys: Owner keys (OWNER_DTYPE).
+        order: Place of the row of each key.
+    """
+
+    keys: NDArray[np.bytes_]
+    order: NDArray[np.int64]
+
+
 NO_IDS = np.zeros(0, "<u8")
 """No listing ids."""
 
@@ -41,45 +53,60 @@ class Run:
     Args:
         rows: Listings (LISTING_DTYPE), ascending by listing id.
         replaced: Ids of listings in older runs that no longer hold there, ascending.
+        owners: Their owner keys, where those are known; the nearer to their order the better.
     """
 
-    def __init__(self, rows: NDArray[np.void], replaced: NDArray[np.uint64]) -> None:
+    def __init__(
+        self,
+        rows: NDArray[np.void],
+        replaced: NDArray[np.uint64],
+        *,
+        owners: Owners | None = None,
+    ) -> None:
         self.rows = rows
         self.replaced = replaced
         token_hi, token_lo = split_tokens(rows["token"])
-        self._token_order = np.lexsort((token_lo, token_hi))
+        # Half a token is enough to sort by: the other half is compared when one is found.
+        self._token_order = np.argsort(token_hi)
         self._token_hi = token_hi[self._token_order]
         self._token_lo = token_lo[self._token_order]
-        owners = owner_keys(
-            rows["contributor"], rows["reference"], rows["category"], token=rows["token"]
-        )
-        self._owner_order = np.argsort(owners, kind="stable")
-        self._owners = owners[self._owner_order]
+        if owners is None:
+            keys = owner_keys(
+                rows["contributor"], rows["reference"], rows["category"], token=rows["token"]
+            )
+            owners = Owners(keys, np.arange(rows.size))
+        by_owner = np.argsort(owners.keys, kind="stable")
+        self.owners = Owners(owners.keys[by_owner], owners.order[by_owner])
 
     def __len__(self) -> int:
         return int(self.rows.size)
 
     def find_tokens(self, token_hi: NDArray[np.uint64], token_lo: NDArray[np.uint64]) -> Matches:
         """Finds the rows under each token, exactly to 16 bytes."""
-        first = np.searchsorted(self._token_hi, token_hi, side="left")
+        # Asked in order, neighbours share the cache lines of their search: half the time.
+        asked = np.argsort(token_hi)
+        keys = token_hi[asked]
+        first = np.searchsorted(self._token_hi, keys, side="left")
         inside = np.minimum(first, max(len(self) - 1, 0))
         # Enciphered tokens are as good as random, so half a token almost always decides.
-        hit = (
-            np.flatnonzero(self._token_hi[inside] == token_hi)
-            if len(self)
-            else np.zeros(0, np.int64)
-        )
-        last = np.searchsorted(self._token_hi, token_hi[hit], side="right")
-        query, position = spread(hit, first[hit], last)
+        hit = np.flatnonzero(self._token_hi[inside] == keys) if len(self) else inside[:0]
+        last = np.searchsorted(self._token_hi, keys[hit], side="right")
+        place, position = spread(hit, first[hit], last)
+        query = asked[place]
         exact = self._token_lo[position] == token_lo[query]
-        return Matches(query[exact], self.rows[self._token_order[position[exact]]])
+        query, position = query[exact], position[exact]
+        order = np.argsort(query, kind="stable")
+        return Matches(query[order], self.rows[self._token_order[position[order]]])
 
     def find_owned(self, low: NDArray[np.bytes_], high: NDArray[np.bytes_]) -> Matches:
         """Finds the rows whose owner key lies in each closed range."""
-        first = np.searchsorted(self._owners, low, side="left")
-        last = np.searchsorted(self._owners, high, side="right")
-        query, position = spread(np.arange(low.size), first, last)
-        return Matches(query, self.rows[self._owner_order[position]])
+        asked = np.argsort(low, kind="stable")
+        first = np.searchsorted(self.owners.keys, low[asked], side="left")
+        last = np.searchsorted(self.owners.keys, high[asked], side="right")
+        place, position = spread(np.arange(low.size), first, last)
+        query = asked[place]
+        order = np.argsort(query, kind="stable")
+        return Matches(query[order], self.rows[self.owners.order[position[order]]])
 
     def find_ids(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Returns the position of each listing id in `rows`, or -1."""
@@ -98,10 +125,20 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
         newer: The run directly above it.
         bottom: Whether nothing lies below `older`, so that no replaced ids need be remembered.
     """
+    replaced = NO_IDS if bottom else np.union1d(older.replaced, newer.replaced)
+    if not newer.replaced.size and len(older) and len(newer):
+        first, last = newer.rows["listing_id"][0], older.rows["listing_id"][-1]
+        if last < first:
+            # The usual case, a run of new listings: two sorted halves merge in linear time.
+            owners = Owners(
+                np.concatenate((older.owners.keys, newer.owners.keys)),
+                np.concatenate((older.owners.order, newer.owners.order + len(older))),
+            )
+            return Run(np.concatenate((older.rows, newer.rows)), replaced, owners=owners)
     kept = older.rows[~np.isin(older.rows["listing_id"], newer.replaced)]
     rows = np.concatenate((kept, newer.rows))
     rows = rows[np.argsort(rows["listing_id"], kind="stable")]
-    return Run(rows, NO_IDS if bottom else np.union1d(older.replaced, newer.replaced))
+    return Run(rows, replaced)
 
 
 def empty_run() -> Run:

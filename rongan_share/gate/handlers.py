@@ -103,14 +103,15 @@ class Gate:
             )
             error = RonganError(Reason.INTERNAL)
         if frame_number:
-            error.metadata.setdefault("frameNumber", str(frame_number))
+            error = error.noting(frameNumber=frame_number)
+        error = error.noting(callId=peer.call_id)
         kind = self._walk.refusal_kind(route, peer, error)
         try:
             self._refusals.enter(kind, error, peer.duration_us)
         except RonganError as unentered:
             # No durable entry, no answer of ours: the caller is told that the store failed.
-            error = unentered
-        abort(context, status_of(error, call_id=peer.call_id, caller_id=kind.caller_id))
+            error = unentered.noting(callId=peer.call_id)
+        abort(context, status_of(error, caller_id=kind.caller_id))
 
 
 def reader(route: Route, raw: bytes) -> Callable[[], Reading]:

@@ -20,17 +20,16 @@ if TYPE_CHECKING:
     from rongan_share.errors import RonganError
 
 
-def status_of(error: RonganError, *, call_id: str, caller_id: str) -> status_pb2.Status:
+def status_of(error: RonganError, *, caller_id: str) -> status_pb2.Status:
     """Makes the reply to a refusal.
 
     Args:
-        error: The refusal.
-        call_id: By which the operator finds the call in the hub's log.
+        error: The refusal, with the call id in its metadata.
         caller_id: Subject of a quota failure.
     """
     row = error.reason.refusal
     info = error_details_pb2.ErrorInfo(
-        reason=error.reason.name, domain=DOMAIN, metadata={**error.metadata, "callId": call_id}
+        reason=error.reason.name, domain=DOMAIN, metadata=error.metadata
     )
     details: list[Message] = [info]
     if error.retry_after_seconds is not None and row.retry in (

@@ -130,7 +130,10 @@ def _agreement_routes() -> list[Route]:
     service = "AgreementService"
     return [
         _information(
-            f"{service}/GetAgreement", agreement_pb.GetAgreementRequest, agreement.get_agreement
+            f"{service}/GetAgreement",
+            agreement_pb.GetAgreementRequest,
+            agreement.get_agreement,
+            scope=agreement.agreement_scope,
         ),
         _information(f"{service}/GetUsage", agreement_pb.GetUsageRequest, None),
         _information(

@@ -228,7 +228,7 @@ def _propose(
         takes_sequence=outcome.takes_sequence,
         bumps_generation=outcome.bumps_generation,
         writes=outcome.writes,
-        nonce=parts.nonce,
+        nonce=call.hub.side_keys.seal_nonce(parts.nonce),
         business_refs=outcome.business_refs,
         disclosure=outcome.disclosure,
     )

@@ -108,7 +108,7 @@ class Proposal:
         takes_sequence: Whether it is an accepted change of listings.
         bumps_generation: Whether decisions under way must be made again after it.
         writes: Its effects.
-        nonce: Opens the entry's commitments; empty for none.
+        nonce: Opens the entry's commitments, sealed under the hub key; empty for none.
         business_refs: The partner's pseudonyms; empty for none.
         disclosure: Listing ids shown, u64 each; empty for none.
     """

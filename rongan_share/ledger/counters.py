@@ -7,6 +7,7 @@ from rongan_share.ledger.environment import Table, Transaction
 _GENERATION = b"generation"
 _SEQUENCE = b"sequence"
 _HUB_ID = b"hub_id"
+_KEY_CHECK = b"key_check/"
 _LAST_OF_PARTNER = b"last_of_partner/"
 
 
@@ -48,6 +49,16 @@ def get_hub_id(txn: Transaction) -> str:
 def put_hub_id(txn: Transaction, hub_id: str) -> None:
     """Names the log's origin, once."""
     txn.put(Table.META, _HUB_ID, hub_id.encode())
+
+
+def get_key_check(txn: Transaction, key_id: int) -> bytes:
+    """Returns the check value of a hub key; empty for one that this ledger does not know."""
+    return txn.get(Table.META, _KEY_CHECK + bytes([key_id])) or b""
+
+
+def put_key_check(txn: Transaction, key_id: int, check_value: bytes) -> None:
+    """Records the check value of a hub key, by which a wrong key file is noticed."""
+    txn.put(Table.META, _KEY_CHECK + bytes([key_id]), check_value)
 
 
 def _get(txn: Transaction, key: bytes) -> int:

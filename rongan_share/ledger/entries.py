@@ -53,12 +53,12 @@ def list_entries(txn: Transaction, start: int = 0) -> Iterator[tuple[int, bytes]
 
 
 def put_nonce(txn: Transaction, index: int, nonce: bytes) -> None:
-    """Keeps the nonce that opens an entry's commitments."""
+    """Keeps the nonce that opens an entry's commitments, sealed under the hub key."""
     txn.put(Table.NONCES, _key(index), nonce)
 
 
 def find_nonce(txn: Transaction, index: int) -> bytes | None:
-    """Returns an entry's nonce, or None if it has none or it was erased."""
+    """Returns an entry's sealed nonce, or None if it has none or it was erased."""
     return txn.get(Table.NONCES, _key(index))
 
 

@@ -36,7 +36,8 @@ class KeptFrame:
     """A contribution frame that is durable.
 
     Attributes:
-        digest: SHA-256 of the frame's canonical request less its number and the stream's id.
+        digest: SHA-256 of the frame's canonical request less its number and the stream's id,
+            blinded under the hub key.
         sequence: The sequence it was accepted under.
         entry_index: Place of its entry in the audit log.
         time_ns: When it was accepted.
@@ -53,7 +54,7 @@ class Repeat:
     """A question that was answered before.
 
     Attributes:
-        digest: SHA-256 of its canonical request less its ids.
+        digest: SHA-256 of its canonical request less its ids, blinded under the hub key.
         time_ns: When it was first answered.
         uncharged_count: How often it was answered again without charge.
     """

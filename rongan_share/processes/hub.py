@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import grpc
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
@@ -27,10 +25,12 @@ from rongan_share.gate.table import route_table
 from rongan_share.gate.walk import Walk
 from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.committer import Committer
-from rongan_share.ledger.counters import get_hub_id
+from rongan_share.ledger.counters import get_hub_id, get_key_check
 from rongan_share.ledger.environment import Ledger
+from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.processes.epoch_keys import EpochKeys
 from rongan_share.processes.housekeeping import Housekeeping
+from rongan_share.processes.listener import load_certificate, server_credentials
 from rongan_share.services.hub import HubFacts
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
@@ -93,10 +93,10 @@ class Hub:
                 follower=self.follower,
                 committer=self.committer,
                 clock=self._clock,
-                hub=self._facts(TokenCipher(key, key_id=settings.keys.hub_key_id), epoch_keys),
+                hub=self._facts(key, epoch_keys),
                 registries=Registries(),
             )
-            self._verify_epoch(epoch_keys)
+            self._verify_keys(epoch_keys)
             self._gate = Gate(self.walk, self._refusals, routes)
             self._health = health.HealthServicer()
             self._server = self._make_server()
@@ -149,10 +149,10 @@ class Hub:
     ) -> None:
         self.stop()
 
-    def _facts(self, cipher: TokenCipher, epoch_keys: EpochKeys) -> HubFacts:
+    def _facts(self, key: bytes, epoch_keys: EpochKeys) -> HubFacts:
         with self.ledger.read() as txn:
             hub_id = get_hub_id(txn)
-        issuer = x509.load_pem_x509_certificate(self._settings.tls.client_intermediate.read_bytes())
+        issuer = load_certificate(self._settings.tls.client_intermediate)
         return HubFacts(
             hub_id=hub_id,
             version=__version__,
@@ -160,16 +160,22 @@ class Hub:
             trust_domain=self._settings.trust_domain,
             clock_offset_seconds=self._settings.clock.offset_seconds,
             taxonomy=packaged_taxonomy(),
-            cipher=cipher,
+            cipher=TokenCipher(key, key_id=self._settings.keys.hub_key_id),
+            side_keys=SideKeys(key),
             epoch_key=epoch_keys.read,
             client_issuer_der=issuer.public_bytes(Encoding.DER),
             used_bytes=self.ledger.used_bytes,
         )
 
-    def _verify_epoch(self, epoch_keys: EpochKeys) -> None:
-        """Refuses to serve with a key that is not the one the current epoch was opened with."""
+    def _verify_keys(self, epoch_keys: EpochKeys) -> None:
+        """Refuses to serve with other keys than the store's: all would read as not listed."""
+        key_id = self._settings.keys.hub_key_id
         with self.ledger.read() as txn:
+            known = get_key_check(txn, key_id)
             epoch = self.walk.registries.current(txn).epoch
+        if known != self.walk.hub.side_keys.check_value:
+            path = self._settings.keys.hub_key
+            raise StartRefusedError(f"{path} is not key {key_id} of this store")
         epoch_keys.verify(epoch)
 
     def _make_server(self) -> grpc.Server:
@@ -183,21 +189,9 @@ class Hub:
         return server
 
     def _listen(self) -> int:
-        tls = self._settings.tls
-        credentials = grpc.ssl_server_credentials(
-            [(_read(tls.private_key), _read(tls.certificate_chain))],
-            root_certificates=_read(tls.client_roots),
-            require_client_auth=True,
-        )
+        credentials = server_credentials(self._settings.tls)
         address = self._settings.listen.address
         try:
             return self._server.add_secure_port(address, credentials)
         except RuntimeError:
             raise StartRefusedError(f"cannot listen on {address}; is another hub there?") from None
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StartRefusedError(f"cannot read {path}: {error.strerror}") from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from rongan_share.errors import Reason, RonganError
 from rongan_share.services.agreement_messages import agreement_message
 from rongan_share.services.call import Call, Outcome, Scope
 from rongan_share.v1 import agreement_service_pb2 as pb
@@ -21,12 +22,23 @@ def standing_scope(_: object) -> Scope:
 
 
 def taxonomy_scope(_: object) -> Scope:
-    """Says what the taxonomy needs: it is no secret among partners."""
-    return Scope(agreement_needed=False)
+    """Says what the taxonomy needs: it is no secret among partners, and withdrawing needs it."""
+    return Scope(agreement_needed=False, open_to_suspended=True)
+
+
+def agreement_scope(_: object) -> Scope:
+    """Says who may read its agreement: the partner, however it stands, until it has left."""
+    return Scope(agreement_needed=False, open_to_suspended=True)
 
 
 def get_agreement(call: Call, _: pb.GetAgreementRequest) -> Outcome:
-    """Answers GetAgreement."""
+    """Answers GetAgreement.
+
+    Raises:
+        RonganError: NO_AGREEMENT.
+    """
+    if call.caller.caller_id not in call.registry.agreements:
+        raise RonganError(Reason.NO_AGREEMENT)
     return Outcome(answer=pb.GetAgreementResponse(agreement=agreement_message(call.agreement)))
 
 

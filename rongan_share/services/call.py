@@ -94,6 +94,10 @@ class Call:
         """The hub's key over tokens at rest."""
         return self.hub.cipher
 
+    def blind(self, digest: bytes) -> bytes:
+        """Turns a digest of a request into the form in which it is kept and compared."""
+        return self.hub.side_keys.blind(digest)
+
     @property
     def partner(self) -> Partner:
         """The calling partner; only for routes of partners."""

@@ -46,7 +46,7 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
     if kept is not None:
         return _acknowledge_again(frame, kept)
     epoch = call.registry.epoch
-    if (frame.epoch, frame.suite) != (epoch.number, epoch.suite):
+    if frame.carries_tokens and (frame.epoch, frame.suite) != (epoch.number, epoch.suite):
         raise RonganError(
             Reason.EPOCH_NOT_OPEN, currentEpoch=epoch.number, currentSuite=epoch.suite.name
         )
@@ -112,7 +112,7 @@ def find_kept(call: Call, frame: ContributionFrame) -> KeptFrame | None:
     kept = find_frame(call.read, stream, frame.frame_number)
     if kept is None or nanoseconds(call.now) - kept.time_ns >= FRAME_MEMORY_NS:
         raise RonganError(Reason.STREAM_TOO_OLD, highest=highest)
-    if kept.digest != frame.digest:
+    if kept.digest != call.blind(frame.digest):
         raise RonganError(Reason.FRAME_CONFLICT, frameNumber=frame.frame_number)
     return kept
 
@@ -199,8 +199,8 @@ def _pack(
 ) -> PackedFrame:
     header = RowsHeader(
         key_id=call.cipher.key_id,
-        suite=frame.suite,
-        epoch=frame.epoch,
+        suite=call.registry.epoch.suite,
+        epoch=call.registry.epoch.number,
         next_epoch=0,
         partner_number=call.partner.number,
         row_count=frame.row_count,
@@ -215,14 +215,13 @@ def _write_frame(
 ) -> Callable[[Transaction, Placement], None]:
     number = call.partner.number
     stream = StreamKey(number, frame.stream_id)
+    digest = call.blind(frame.digest)
 
     def write(txn: Transaction, placement: Placement) -> None:
         packed.append(txn, placement.sequence)
         put_last_of_partner(txn, number, placement.sequence)
         put_highest_frame(txn, stream, frame.frame_number)
-        kept = KeptFrame(
-            frame.digest, placement.sequence, placement.entry_index, time_ns(placement)
-        )
+        kept = KeptFrame(digest, placement.sequence, placement.entry_index, time_ns(placement))
         put_frame(txn, stream, frame.frame_number, frame=kept)
 
     return write

@@ -66,6 +66,11 @@ class ContributionFrame:
         """Rows that are charged: ADD and AMEND."""
         return int(np.count_nonzero(self.columns["operation"] != RowOperation.WITHDRAW))
 
+    @property
+    def carries_tokens(self) -> bool:
+        """Whether any row names a token, so that the epoch matters."""
+        return bool(self.raw["token"].strip(b"\x00"))
+
     def scope(self) -> Scope:
         """Returns what the frame needs of the agreement; taking back is open to everyone."""
         if not self.cost:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rongan_share.ledger.cipher import TokenCipher
+    from rongan_share.ledger.side_keys import SideKeys
     from rongan_share.wire.taxonomy import Taxonomy
 
 
@@ -24,6 +25,7 @@ class HubFacts:
         clock_offset_seconds: How far its clock is set off; 0 in service.
         taxonomy: The categories and their rules.
         cipher: Its key over tokens at rest.
+        side_keys: Its keys over nonces and digests at rest.
         epoch_key: Reads the key of an epoch by number.
         client_issuer_der: The intermediate that signs client certificates, DER.
         used_bytes: Tells the size of the ledger's file.
@@ -36,6 +38,7 @@ class HubFacts:
     clock_offset_seconds: int
     taxonomy: Taxonomy
     cipher: TokenCipher
+    side_keys: SideKeys
     epoch_key: Callable[[int], bytes]
     client_issuer_der: bytes
     used_bytes: Callable[[], int]

@@ -109,11 +109,15 @@ def _put_details(answer: pb.CheckSubjectResponse, found: Found, detail: DetailLe
     subject = np.zeros_like(found.query)
     answer.matched_count = _matched(found, subject)[0]
     shown = detail >= DetailLevel.PROVENANCE
+    if detail < DetailLevel.CATEGORY:
+        # How many listings there are would tell of how many sources.
+        return
     for place, row in enumerate(found.rows):
         answer.listings.add(
-            listing_id=int(row["listing_id"]),
+            # The id tells which listings came in one frame, so from one contributor.
+            listing_id=int(row["listing_id"]) if shown else 0,
             token_index=int(found.query[place]),
-            category_bit=int(row["category"]) if detail >= DetailLevel.CATEGORY else None,
+            category_bit=int(row["category"]),
             severity=int(row["severity"]),
             source_class=SourceClassMessage.ValueType(row["source_class"] if shown else 0),
             evidence=EvidenceMessage.ValueType(row["evidence"] if shown else 0),
@@ -204,9 +208,10 @@ def question_cost(call: Call, question: VerdictQuestion) -> int:
 
 def _remember(call: Call, question: VerdictQuestion, seen: Repeat | None) -> tuple[Repeat, bool]:
     """Decides how a question is remembered and whether it is charged."""
+    digest = call.blind(question.digest)
     if seen is None or nanoseconds(call.now) - seen.time_ns >= REPEAT_MEMORY_NS:
-        return Repeat(question.digest, 0, 0), True
-    if seen.digest != question.digest:
+        return Repeat(digest, 0, 0), True
+    if seen.digest != digest:
         raise RonganError(Reason.FRAME_CONFLICT, frameNumber=question.frame_number)
     if seen.uncharged_count >= UNCHARGED_REPEATS:
         return seen, True

@@ -34,7 +34,9 @@ class ContributeOpen(_message.Message):
     suite: _vocabulary_pb2.Suite.ValueType
     """suite: how the tokens were made. Mandatory; else EPOCH_NOT_OPEN."""
     epoch: _builtins.int
-    """epoch: number of the current epoch, from 1. Mandatory; else EPOCH_NOT_OPEN."""
+    """epoch: number of the current epoch, from 1. Mandatory where a frame carries any token; else
+    EPOCH_NOT_OPEN.
+    """
     next_epoch: _builtins.int
     """next_epoch: number of the opening epoch, 0 none. Not served yet: must be 0."""
     legal_basis_ref: _builtins.str

@@ -202,11 +202,11 @@ class ListingDetail(_message.Message):
     EXPIRY_DAY_FIELD_NUMBER: _builtins.int
     FLAGS_FIELD_NUMBER: _builtins.int
     listing_id: _builtins.int
-    """listing_id: the hub's number of the listing."""
+    """listing_id: the hub's number of the listing; 0 below detail PROVENANCE."""
     token_index: _builtins.int
     """token_index: which token of the request it was found under, from 0."""
     category_bit: _builtins.int
-    """category_bit: the category; absent below detail CATEGORY."""
+    """category_bit: the category."""
     severity: _builtins.int
     """severity: 1 LOW to 4 PROHIBITED."""
     source_class: _vocabulary_pb2.SourceClass.ValueType
@@ -341,7 +341,9 @@ class CheckSubjectResponse(_message.Message):
 
     @_builtins.property
     def listings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListingDetail]:
-        """listings: every listing that took part in the fold, by token and listing id."""
+        """listings: every listing that took part in the fold, by token and listing id; none at detail
+        VERDICT, where their number would tell of sources.
+        """
 
     @_builtins.property
     def coverage(self) -> Global___Coverage:

@@ -55,7 +55,7 @@ def changed(column: str, text: str) -> str:
 def test_row_fills_the_columns(tmp_path: Path) -> None:
     """Each cell stands in its column of the wire, as the protos say."""
     (frame,) = frames_of_rows(parse(tmp_path, GOOD))
-    message = frame.encode(7, TOKENIZER)
+    message = frame.encode(7, TOKENIZER.token)
     assert message.frame_number == 7
     assert message.operation == b"\1"
     assert message.reference == reference_from_text("case 1")
@@ -164,7 +164,7 @@ def test_withdraw_needs_reference_and_category_only(tmp_path: Path) -> None:
     """WITHDRAW without a value names every listing of the record; its other columns are zero."""
     rows = parse(tmp_path, "WITHDRAW,case 1,,,E4,,,,,,,,", changed("op", "WITHDRAW"))
     (frame,) = frames_of_rows(rows)
-    message = frame.encode(1, TOKENIZER)
+    message = frame.encode(1, TOKENIZER.token)
     assert message.token[:16] == bytes(16)
     assert message.token[16:] != bytes(16)
     zeros = ("severity", "evidence", "source_class", "legal_basis", "flags")

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+
+SHANGHAI = timezone(timedelta(hours=8))
+
+
+def last_noon() -> datetime:
+    """Returns the last noon in Shanghai: TLS compares certificates with the machine's own clock."""
+    now = datetime.now(SHANGHAI)
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    return (noon if noon < now else noon - timedelta(days=1)).astimezone(UTC)
 
 
 class FakeClock:
     """Tells the time it was given, and moves only when told."""
 
-    def __init__(self, instant: datetime = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)) -> None:
-        self._instant = instant
+    def __init__(self, instant: datetime | None = None) -> None:
+        self._instant = instant or last_noon()
         self._lock = threading.Lock()
 
     def now(self) -> datetime:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from rongan_share.v1 import (
     verdict_service_pb2_grpc,
 )
 from rongan_share.v1 import operator_service_pb2 as operator_pb
-from rongan_share.wire.days import day_of_date
+from rongan_share.wire.days import shanghai_day
 from rongan_share.wire.taxonomy import packaged_taxonomy
 from rongan_share.wire.vocabulary import (
     Channel,
@@ -46,7 +45,7 @@ from rongan_share.wire.vocabulary import (
     SourceClass,
     Suite,
 )
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, last_noon
 from tests.support.pki import TRUST_DOMAIN, Minted, TestPki
 
 ALL_CLASSES = sum(1 << int(kind) for kind in SourceClass)
@@ -173,9 +172,10 @@ class HubUnderTest:
 
 def agreement(partner_id: str, **terms: object) -> agreement_pb2.Agreement:
     """Makes an ample agreement, narrowed by the terms given."""
+    today = shanghai_day(last_noon())
     ample: dict[str, Any] = {
-        "start_day": day_of_date(date(2026, 1, 1)),
-        "end_day": day_of_date(date(2027, 12, 31)),
+        "start_day": today - 400,
+        "end_day": today + 400,
         "purposes": list(Purpose),
         "channels": list(Channel),
         "product_lines": list(ProductLine),

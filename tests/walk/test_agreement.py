@@ -125,7 +125,7 @@ def test_contribution_needs_its_product_line(hub: HubUnderTest) -> None:
 
 
 def test_days_are_those_of_shanghai(hub: HubUnderTest) -> None:
-    """An agreement holds from 00:00 of its first day to the last second of its last day, at UTC+8."""
+    """An agreement holds from 00:00 of its first day to the end of its last day, at UTC+8."""
     start = hub.clock.now()
     today = shanghai_day(start)
     caller = hub.partner("p-days", start_day=today + 1, end_day=today + 1)
@@ -179,8 +179,11 @@ def test_suspension_leaves_taking_back_open(hub: HubUnderTest) -> None:
     mixed = [withdrawal(row.token, row.reference), Row(token=fresh(), reference=fresh())]
     told = refused(hub, lambda: contribute(caller, mixed, stream_id=stream_id, first=2))
     assert told == (DENIED, "PARTNER_SUSPENDED", {"frameNumber": "2"})
-    told = refused(hub, lambda: caller.agreements.GetAgreement(agreement_pb.GetAgreementRequest()))
+    asked = agreement_pb.GetTokenEpochRequest()
+    told = refused(hub, lambda: caller.agreements.GetTokenEpoch(asked), by="p-susp")
     assert told == (DENIED, "PARTNER_SUSPENDED", {})
+    ruling = caller.agreements.GetAgreement(agreement_pb.GetAgreementRequest()).agreement
+    assert ruling.version == 1
     taken = contribute(caller, [withdrawal(row.token, row.reference)], stream_id=stream_id, first=2)
     assert taken[0].withdrawn_count == 1
     assert position(caller, stream_id) == 2
@@ -217,7 +220,7 @@ def test_expiry_leaves_taking_back_open(hub: HubUnderTest) -> None:
 
 
 def test_maker_and_checker(hub: HubUnderTest) -> None:
-    """Who proposed an agreement may not approve it; a second operator may, once, and only the newest."""
+    """Who proposed an agreement may not approve it; another may, once, and only the newest."""
     caller = hub.partner("p-four-eyes")
     assert propose(hub, "p-four-eyes") == 2
     told = refused(hub, lambda: approve(hub.alice, "p-four-eyes", 2), by="alice")
@@ -252,7 +255,7 @@ def test_limited_types_must_be_declared(hub: HubUnderTest) -> None:
 
 
 def test_type_outside_the_agreement(hub: HubUnderTest) -> None:
-    """A token of another type is NOT_ENTITLED, listed or not, and costs nothing; rows of it are masked."""
+    """A token of another type is NOT_ENTITLED, listed or not, free, and its rows are masked."""
     source = hub.partner("p-source")
     listed, mail = fresh(), fresh()
     contribute(
@@ -278,9 +281,13 @@ def test_type_outside_the_agreement(hub: HubUnderTest) -> None:
     only_mail = check(caller, mail, types=types[1:2])
     assert only_mail.state == NOT_ENTITLED
     assert not only_mail.listings
+    # A listed token that is declared as another type shows nothing either.
+    disguised = check(caller, listed, types=types[1:2])
+    assert disguised.state == NOT_ENTITLED
+    assert not disguised.listings
 
 
-def propose(hub: HubUnderTest, partner_id: str, **terms: Any) -> int:
+def propose(hub: HubUnderTest, partner_id: str, **terms: object) -> int:
     """Proposes an agreement as alice; returns its version."""
     request = operator_pb.ProposeAgreementRequest(agreement=agreement(partner_id, **terms))
     version: int = hub.alice.operators.ProposeAgreement(request).agreement.version

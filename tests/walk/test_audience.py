@@ -46,8 +46,10 @@ def call(caller: Stubs, route: Route, *messages: bytes) -> list[bytes]:
     """Calls a route with bytes."""
     name = f"/{PACKAGE}.{route.method}"
     if route.frames is not None:
-        return list(caller.channel.stream_stream(name)(iter(messages), timeout=TIMEOUT))
-    return [caller.channel.unary_unary(name)(messages[0], timeout=TIMEOUT)]
+        stream: Any = caller.channel.stream_stream(name)
+        return list(stream(iter(messages), timeout=TIMEOUT))
+    unary: Any = caller.channel.unary_unary(name)
+    return [unary(messages[0], timeout=TIMEOUT)]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +60,7 @@ def partner(hub: HubUnderTest) -> Stubs:
 
 @pytest.mark.parametrize("route", ROUTES.values(), ids=ROUTES.keys())
 def test_wrong_kind_of_caller(hub: HubUnderTest, partner: Stubs, route: Route) -> None:
-    """Every route refuses the kind of caller that it is not for, operators by partners and the reverse."""
+    """Every route refuses the kind of caller that it is not for, partners and operators."""
     for_partners = route.audience is HolderKind.PARTNER
     caller = hub.alice if for_partners else partner
     raw = [message.SerializeToString() for message in good_messages(route)]
@@ -85,3 +87,28 @@ def test_unreadable_bytes(hub: HubUnderTest, partner: Stubs, route: Route) -> No
     told = refused(hub, lambda: call(caller, route, b"\xff\xff\xff\xff"))
     broken = {"field": "request", "rule": "a readable message"}
     assert told == ("INVALID_ARGUMENT", "REQUEST_MALFORMED", broken)
+
+
+UNKNOWN_FIELD = b"\xc0\xb8\x02\x01"
+"""Field 5000, a varint, as no message has it."""
+
+UNARY = [route for route in ROUTES.values() if route.serve is not None and not route.frames]
+
+
+@pytest.mark.parametrize("route", UNARY, ids=lambda route: route.method)
+def test_field_of_a_later_protocol(hub: HubUnderTest, partner: Stubs, route: Route) -> None:
+    """A field that this hub does not know is refused rather than silently left undone."""
+    caller = partner if route.audience is HolderKind.PARTNER else hub.alice
+    raw = good_messages(route)[0].SerializeToString() + UNKNOWN_FIELD
+    told = refused(hub, lambda: call(caller, route, raw))
+    assert told == ("INVALID_ARGUMENT", "FIELD_NOT_SERVED", {"field": "#5000"})
+
+
+def test_nested_field_of_a_later_protocol(hub: HubUnderTest, partner: Stubs) -> None:
+    """The same within a frame of a stream, named from the request's root."""
+    route = ROUTES["VerdictService/StreamVerdicts"]
+    opening, frame = (message.SerializeToString() for message in good_messages(route))
+    # A message field given twice is merged, so the second copy adds to the first.
+    later = frame + b"\x12\x04" + UNKNOWN_FIELD
+    told = refused(hub, lambda: call(partner, route, opening, later), by="p-kind")
+    assert told == ("INVALID_ARGUMENT", "FIELD_NOT_SERVED", {"field": "frame.#5000"})

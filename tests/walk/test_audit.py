@@ -65,6 +65,14 @@ def opens(entry: Entry, nonce: bytes, *, asked: bytes, answered: bytes) -> bool:
     )
 
 
+def kept_nonce(hub: HubUnderTest, index: int) -> bytes:
+    """Reads an entry's nonce, which lies beside the log under the hub's key."""
+    with hub.hub.ledger.read() as txn:
+        sealed = find_nonce(txn, index)
+    assert sealed is not None
+    return hub.hub.walk.hub.side_keys.open_nonce(sealed)
+
+
 def canonical_of(opening: Message, frame: Message) -> bytes:
     """Makes the canonical bytes of a frame together with its first message."""
     return encode_bytes(1, encode_message(opening)) + encode_bytes(2, encode_message(frame))
@@ -97,13 +105,13 @@ def test_entry_of_a_question(hub: HubUnderTest, caller: Stubs) -> None:
     assert (entry.agreement_version, entry.purpose) == (1, Purpose.SANCTIONS)
     assert entry.origin == encode_message(origin)
     assert entry.snapshot_sequence == answer.list_sequence
+    assert kept_nonce(hub, before) == answer.nonce
     with hub.hub.ledger.read() as txn:
-        assert find_nonce(txn, before) == answer.nonce
         assert txn.get(Table.BUSINESS_REFS, before.to_bytes(8, "big")) == request.business_ref
 
 
 def test_entries_of_frames(hub: HubUnderTest, caller: Stubs) -> None:
-    """Each frame of a stream leaves one entry whose commitments open over first message and frame."""
+    """Each frame leaves one entry whose commitments open over first message and frame."""
     row = listed_rows(caller, 1)[0]
     opening, frames = (
         verdict_open(),
@@ -142,10 +150,10 @@ def test_nothing_else_opens_a_commitment(hub: HubUnderTest, caller: Stubs) -> No
     [entry] = entries_from(hub, before)
     asked, answered = encode_message(request), encode_message(answer, skip=OUTSIDE)
     assert not opens(entry, bytes(32), asked=asked, answered=answered)
-    request.purpose = verdict_pb.CheckSubjectRequest(purpose=Purpose.AML_CFT).purpose
+    request.epoch += 1
     changed = encode_message(request)
     assert not opens(entry, answer.nonce, asked=changed, answered=answered)
-    answer.state = verdict_pb.CheckSubjectResponse(state=1).state
+    answer.list_sequence += 1
     changed = encode_message(answer, skip=OUTSIDE)
     assert not opens(entry, answer.nonce, asked=asked, answered=changed)
 
@@ -173,11 +181,9 @@ def test_key_of_an_epoch_is_in_no_entry(hub: HubUnderTest, caller: Stubs) -> Non
     request = agreement_pb.GetTokenEpochRequest()
     answer = caller.agreements.GetTokenEpoch(request, timeout=TIMEOUT)
     with hub.hub.ledger.read() as txn:
-        raw, nonce = find_entry(txn, before), find_nonce(txn, before)
         stored = b"".join(value for table in Table for _, value in txn.scan(table))
-    assert raw is not None
-    assert nonce is not None
-    entry = parse_entry(raw)
+    nonce = kept_nonce(hub, before)
+    [entry] = entries_from(hub, before)
     assert (entry.kind, entry.facts) == ("KEY_DELIVERY", {"epoch": "1"})
     assert len(answer.key) == 32
     assert answer.key not in stored
@@ -201,8 +207,7 @@ def test_entry_of_an_information(
     before = log_size(hub)
     answer = getattr(caller.agreements, rpc)(request_message, timeout=TIMEOUT)
     [entry] = entries_from(hub, before)
-    with hub.hub.ledger.read() as txn:
-        nonce = find_nonce(txn, before) or b""
+    nonce = kept_nonce(hub, before)
     assert entry.kind == "INFORMATION"
     asked = encode_message(request_message)
     assert opens(entry, nonce, asked=asked, answered=encode_message(answer, skip=OUTSIDE))
@@ -247,6 +252,24 @@ def test_entries_hold_no_token(hub: HubUnderTest, caller: Stubs) -> None:
     assert [each for each in (row.token, row.reference, pseudonym) if each in log] == []
 
 
+def test_store_confirms_no_guess(hub: HubUnderTest, caller: Stubs) -> None:
+    """Without the hub's key nothing in the store tells whether a guessed token was asked about."""
+    row = listed_rows(caller, 1)[0]
+    request = question(row.token)
+    answer = caller.verdicts.CheckSubject(request, timeout=TIMEOUT)
+    opening, frame = verdict_open(), verdict_frame(1, row.token)
+    framed = ask_stream(caller, opening, frame)[0]
+    with hub.hub.ledger.read() as txn:
+        stored = b"".join(key + value for table in Table for key, value in txn.scan(table))
+    digest = hashlib.sha256(encode_message(request, skip=("request_id",))).digest()
+    guesses = [row.token, digest, answer.nonce, framed.nonce]
+    guesses += [
+        hashlib.sha256(row.token).digest(),
+        hashlib.sha256(encode_message(request)).digest(),
+    ]
+    assert [each for each in guesses if each in stored] == []
+
+
 def test_root_is_that_of_the_entries(hub: HubUnderTest, caller: Stubs) -> None:
     """The root that the hub tells is the RFC 6962 root over the entries before the telling."""
     check(caller, fresh())
@@ -285,7 +308,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, by
 def report_after(
     stopped: tuple[Path, bytes], edit: Callable[[Transaction, int], None]
 ) -> tuple[LogReport, int]:
-    """Edits the ledger as an insider could, checksums and all; returns the report and the index edited."""
+    """Edits the ledger as an insider could, with checksums; returns report and index edited."""
     data, original = stopped
     (data / "data.mdb").write_bytes(original)
     with Ledger(data) as ledger:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from rongan_share.ledger.streams import FRAME_MEMORY_NS
@@ -106,7 +108,7 @@ def test_amend_changes_values(source: Stubs, asker: Stubs) -> None:
 
 
 def test_amend_renews_an_expired_listing(hub: HubUnderTest, source: Stubs, asker: Stubs) -> None:
-    """An expired listing still lives for its contributor, who may renew it; an ADD of it is refused."""
+    """An expired listing still lives for its contributor, who may renew it but not add it."""
     today = shanghai_day(hub.clock.now())
     row = Row(token=fresh(), reference=fresh(), expiry_day=today)
     contribute(source, [row])
@@ -151,7 +153,7 @@ def test_no_token_names_all_of_a_reference(source: Stubs, asker: Stubs) -> None:
 def test_nobody_touches_another_partners_listing(
     hub: HubUnderTest, source: Stubs, asker: Stubs, operation: RowOperation, named: bool
 ) -> None:
-    """Another partner's listing is no listing of yours, though reference, category and token are equal."""
+    """Another partner's listing is none of yours, though reference, category and token agree."""
     row = Row(token=fresh(), reference=fresh())
     contribute(source, [row])
     attack = withdrawal(row.token, row.reference)
@@ -168,7 +170,7 @@ def test_nobody_touches_another_partners_listing(
 
 
 def test_contradictions_inside_a_frame(hub: HubUnderTest, source: Stubs) -> None:
-    """One identity twice, ADD beside AMEND or WITHDRAW, or two rows that name one listing: refused."""
+    """One identity twice, ADD beside AMEND, or two rows that name one listing: refused."""
     row, old = Row(token=fresh(), reference=fresh()), Row(token=fresh(), reference=fresh())
     contribute(source, [old])
     sibling = Row(token=fresh(), reference=old.reference)
@@ -185,7 +187,7 @@ def test_contradictions_inside_a_frame(hub: HubUnderTest, source: Stubs) -> None
         ([amendment(old, severity=1), every], "1", shared),
     ]
     for rows, index, rule in cases:
-        told = refused(hub, lambda rows=rows: contribute(source, rows), by="c-source")
+        told = refused(hub, partial(contribute, source, rows), by="c-source")
         metadata = {"row": index, "column": "reference", "rule": rule, "frameNumber": "1"}
         assert told == ("INVALID_ARGUMENT", "ROW_REFUSED", metadata)
 
@@ -199,7 +201,7 @@ def test_same_reference_in_two_categories(source: Stubs, asker: Stubs) -> None:
 
 
 def test_resent_frame_is_acknowledged_again(hub: HubUnderTest, source: Stubs) -> None:
-    """The same frame again has the same sequence and entry, is marked, enters the log and keeps nothing."""
+    """The same frame again has the same sequence and entry, is marked, and changes nothing."""
     rows, stream_id = [Row(token=fresh(), reference=fresh())], fresh()
     first = contribute(source, rows, stream_id=stream_id)[0]
     size = log_size(hub)
@@ -212,7 +214,7 @@ def test_resent_frame_is_acknowledged_again(hub: HubUnderTest, source: Stubs) ->
 
 
 def test_frame_with_other_content(hub: HubUnderTest, source: Stubs) -> None:
-    """A frame number that was used before takes no other content, terms or rows; nothing changes."""
+    """A frame number that was used before takes no other content, neither terms nor rows."""
     row, stream_id = Row(token=fresh(), reference=fresh()), fresh()
     contribute(source, [row], stream_id=stream_id)
     before = state(source, stream_id)
@@ -229,7 +231,7 @@ def test_frame_with_other_content(hub: HubUnderTest, source: Stubs) -> None:
 
 @pytest.mark.parametrize("first", [2, 5])
 def test_gap_before_a_frame(hub: HubUnderTest, source: Stubs, first: int) -> None:
-    """A frame beyond the next one is refused, naming the number expected, on a new stream and an old one."""
+    """A frame beyond the next one is refused, naming the number expected."""
     stream_id = fresh()
     told = refused(
         hub, lambda: contribute(source, [Row(token=fresh())], stream_id=stream_id, first=first)
@@ -259,7 +261,7 @@ def test_frame_from_long_ago(hub: HubUnderTest, source: Stubs) -> None:
 
 
 def test_two_live_streams_with_one_id(hub: HubUnderTest, source: Stubs) -> None:
-    """Of two live streams with one id each frame is kept once; the other is refused or acknowledged again."""
+    """Of two live streams with one id each frame number is kept once."""
     stream_id = fresh()
     one, two, three = ([Row(token=fresh(), reference=fresh())] for _ in range(3))
     rpc = source.contributions.Contribute
@@ -273,7 +275,7 @@ def test_two_live_streams_with_one_id(hub: HubUnderTest, source: Stubs) -> None:
 
 
 def test_position_of_a_stream(source: Stubs, asker: Stubs) -> None:
-    """GetContributionState tells number, sequence and entry of the last frame, to its own partner only."""
+    """GetContributionState tells where a stream stands, to its own partner only."""
     stream_id = fresh()
     assert state(source, stream_id) == contribution_pb.GetContributionStateResponse()
     frames = [[Row(token=fresh(), reference=fresh())] for _ in range(3)]
@@ -291,7 +293,7 @@ def state(caller: Stubs, stream_id: bytes) -> contribution_pb.GetContributionSta
 
 
 def test_listing_id_names_sequence_and_row(source: Stubs, asker: Stubs) -> None:
-    """A listing's id is the sequence of its ADD and its row in the frame, whatever amends it later."""
+    """A listing's id is the sequence of its ADD and its row, whatever amends it later."""
     rows = [Row(token=fresh(), reference=fresh()) for _ in range(3)]
     sequence = contribute(source, rows)[0].sequence
     contribute(source, [amendment(rows[2], severity=1)])

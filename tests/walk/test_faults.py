@@ -14,7 +14,7 @@ import pytest
 
 from rongan_share.errors import Reason, RonganError, StartRefusedError
 from rongan_share.gate.handlers import PACKAGE
-from rongan_share.gate.routes import Route, table_of
+from rongan_share.gate.routes import Question, Route, table_of
 from rongan_share.gate.table import FILES, route_table
 from rongan_share.ledger.committer import Placement
 from rongan_share.ledger.environment import Table, Transaction
@@ -41,7 +41,7 @@ CANARY = "canary-6217001234567890"
 CHECK, STREAM = "VerdictService/CheckSubject", "VerdictService/StreamVerdicts"
 CONTRIBUTE = "ContributionService/Contribute"
 
-Serve = Callable[[Call, Any], Outcome]
+Serve = Callable[[Call, Question], Outcome]
 
 
 def table_with(**serves: tuple[str, Callable[[Serve], Serve]]) -> Mapping[str, Route]:
@@ -58,7 +58,7 @@ def raising(error: Exception) -> Callable[[Serve], Serve]:
     """Makes a service raise."""
 
     def wrap(_: Serve) -> Serve:
-        def serve(call: Call, asked: Any) -> Outcome:
+        def serve(call: Call, asked: Question) -> Outcome:
             raise error
 
         return serve
@@ -67,13 +67,13 @@ def raising(error: Exception) -> Callable[[Serve], Serve]:
 
 
 def failing_in_commit(error: Exception) -> Callable[[Serve], Serve]:
-    """Makes the effects of an answer raise inside the commit, after the first of them was written."""
+    """Makes the effects of an answer raise in the commit, after the first was written."""
 
     def wrap(serve: Serve) -> Serve:
         def write(txn: Transaction, placement: Placement) -> None:
             raise error
 
-        def served(call: Call, asked: Any) -> Outcome:
+        def served(call: Call, asked: Question) -> Outcome:
             outcome = serve(call, asked)
             return dataclasses.replace(outcome, writes=(*outcome.writes, write))
 
@@ -97,7 +97,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubUnderTest]:
 def test_exception_of_a_service_stays_inside(
     faulty: HubUnderTest, caplog: pytest.LogCaptureFixture, method: str
 ) -> None:
-    """Nothing of an exception reaches the peer; the hub's log has it under the call's id, the audit log an entry."""
+    """Nothing of an exception reaches the peer; the hub's log has it under the call's id."""
     partner_id = "f-check" if method == CHECK else "f-stream"
     caller = faulty.partner(partner_id)
     caught: list[Any] = []
@@ -140,8 +140,9 @@ UNKNOWN = [
 def test_unknown_method(hub: HubUnderTest, method: str) -> None:
     """A method outside the protos is gRPC's own refusal; no handler runs, and reflection is off."""
     before = log_size(hub)
+    rpc: Any = hub.alice.channel.unary_unary(method)
     with pytest.raises(grpc.RpcError) as caught:
-        hub.alice.channel.unary_unary(method)(b"", timeout=TIMEOUT)
+        rpc(b"", timeout=TIMEOUT)
     assert refusal(caught.value) == ("UNIMPLEMENTED", "", {})
     assert log_size(hub) == before
 
@@ -156,9 +157,10 @@ def extra() -> Route:
     return dataclasses.replace(rows()[0], method="VerdictService/CheckEverybody")
 
 
-def without(method: str, **parts: Any) -> list[Route]:
+def without(method: str, **parts: object) -> list[Route]:
     """Lists the routes, one of them with parts replaced."""
-    return [dataclasses.replace(row, **parts) if row.method == method else row for row in rows()]
+    replace: Callable[..., Route] = dataclasses.replace
+    return [replace(row, **parts) if row.method == method else row for row in rows()]
 
 
 TABLES: dict[str, tuple[Callable[[], list[Route]], str]] = {
@@ -199,7 +201,7 @@ def test_flood_of_refusals_is_counted(hub: HubUnderTest) -> None:
     hub.restart()
     entries = [entry for entry in entries_from(hub, before) if entry.decision == "EPOCH_NOT_OPEN"]
     assert [entry.counts["refused"] for entry in entries[:10]] == [1] * 10
-    assert [len(entry.facts) for entry in entries] == [2] * 10 + [0] * (len(entries) - 10)
+    assert [len(entry.facts) for entry in entries] == [3] * 10 + [0] * (len(entries) - 10)
     assert sum(entry.counts["refused"] for entry in entries) == 50
     assert len(entries) < 20
     assert {(entry.caller_id, entry.method) for entry in entries} == {("f-flood", CHECK)}
@@ -217,7 +219,7 @@ FAILURES: dict[str, tuple[Exception, str]] = {
 def test_commit_that_fails_answers_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, case: str
 ) -> None:
-    """What cannot be made durable is not answered: no listing, no sequence, no debit, no granted entry."""
+    """What cannot be made durable is not answered: no listing, no sequence, no entry."""
     error, reason = FAILURES[case]
     table = table_with(contribute=(CONTRIBUTE, failing_in_commit(error)))
     with running_hub(tmp_path / "home", table=table) as hub:
@@ -239,7 +241,7 @@ def test_call_under_way_is_finished(tmp_path: Path) -> None:
     reached, release = threading.Event(), threading.Event()
 
     def waiting(serve: Serve) -> Serve:
-        def served(call: Call, asked: Any) -> Outcome:
+        def served(call: Call, asked: Question) -> Outcome:
             reached.set()
             release.wait(TIMEOUT)
             return serve(call, asked)
@@ -262,11 +264,11 @@ def test_call_under_way_is_finished(tmp_path: Path) -> None:
 
 
 def test_hub_that_stops_enters_nothing_more(tmp_path: Path) -> None:
-    """Once the committer has ended, a call still under way is told HUB_STOPPING and nothing is written."""
+    """Once the committer has ended, a call under way is told so and nothing is written."""
     reached, release = threading.Event(), threading.Event()
 
     def waiting(serve: Serve) -> Serve:
-        def served(call: Call, asked: Any) -> Outcome:
+        def served(call: Call, asked: Question) -> Outcome:
             outcome = serve(call, asked)
             reached.set()
             release.wait(TIMEOUT)
@@ -291,7 +293,7 @@ def test_hub_that_stops_enters_nothing_more(tmp_path: Path) -> None:
 
 
 def test_cancelled_stream_is_no_fault(hub: HubUnderTest, caplog: pytest.LogCaptureFixture) -> None:
-    """A client that gives its stream up causes neither an error in the hub's log nor an INTERNAL entry."""
+    """A client that gives its stream up is no fault: no error is logged or entered."""
     caller = hub.partner("f-gone")
     before = log_size(hub)
     released = threading.Event()

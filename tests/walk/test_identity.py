@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import grpc
 import pytest
@@ -10,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from rongan_share.clock import SystemClock
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from tests.support.hub import HubUnderTest, Stubs, refusal, running_hub
-from tests.support.pki import Minted, TestPki
+from tests.support.pki import Key, Minted, TestPki
 from tests.walk.asking import (
     TIMEOUT,
     Refused,
     advance,
+    ask_stream,
     check,
     entries_from,
     fresh,
@@ -22,6 +22,7 @@ from tests.walk.asking import (
     opened,
     question,
     refused,
+    send_frames,
     verdict_frame,
     verdict_open,
 )
@@ -69,7 +70,7 @@ HANDSHAKE: dict[str, Mint | None] = {
 
 @pytest.mark.parametrize("mint", HANDSHAKE.values(), ids=HANDSHAKE.keys())
 def test_tls_refuses_in_the_handshake(real: HubUnderTest, mint: Mint | None) -> None:
-    """The client sees UNAVAILABLE without ErrorInfo, and no handler was called: nothing is entered."""
+    """The client sees UNAVAILABLE without ErrorInfo; no handler runs: nothing is entered."""
     caller = real.connect(None if mint is None else mint(real.pki))
     before = log_size(real)
     with pytest.raises(grpc.RpcError) as caught:
@@ -102,7 +103,7 @@ UNREADABLE: dict[str, tuple[Mint, str]] = {
 @pytest.mark.usefixtures("known")
 @pytest.mark.parametrize(("mint", "rule"), UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_certificate_that_names_nobody(hub: HubUnderTest, mint: Mint, rule: str) -> None:
-    """Our authority signed it, but it does not name exactly one caller by the rules; the entry names none."""
+    """Our authority signed it, but it names nobody by the rules, and so does the entry."""
     caller = hub.connect(mint(hub.pki))
     told = refused(hub, lambda: check(caller, fresh()), by="")
     assert told == ("UNAUTHENTICATED", "IDENTITY_UNREADABLE", {"rule": rule})
@@ -144,8 +145,18 @@ def test_unknown_partner(hub: HubUnderTest) -> None:
     assert told == ("UNAUTHENTICATED", "CALLER_UNKNOWN", {})
 
 
+def test_caller_comes_before_what_it_asks(hub: HubUnderTest) -> None:
+    """Who is not let in learns nothing of its request's form and opens no stream to idle on."""
+    caller = hub.connect(hub.pki.partner("p-nobody"))
+    unknown = Refused("UNAUTHENTICATED", "CALLER_UNKNOWN", {})
+    assert refused(hub, lambda: check(caller, fresh(), purpose=0), by="p-nobody") == unknown
+    assert refused(hub, lambda: ask_stream(caller, verdict_open()), by="p-nobody") == unknown
+    assert refused(hub, lambda: ask_stream(caller), by="p-nobody") == unknown
+    assert refused(hub, lambda: send_frames(caller), by="p-nobody") == unknown
+
+
 def test_unknown_operator(hub: HubUnderTest) -> None:
-    """A good certificate of an operator that the hub does not know, named like a partner."""
+    """A good certificate of an unknown operator, named like a partner."""
     caller = hub.connect(hub.pki.operator("p-good"))
     told = refused(hub, lambda: status(caller), by="p-good")
     assert told == ("UNAUTHENTICATED", "CALLER_UNKNOWN", {})
@@ -164,9 +175,11 @@ def test_dns_name_counts_for_nothing(hub: HubUnderTest) -> None:
 
 def test_other_keys_of_clients(hub: HubUnderTest) -> None:
     """RSA of 2048 bits and P-384 are allowed to clients."""
-    for number, key in enumerate(
-        (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP384R1()))
-    ):
+    keys: list[Key] = [
+        rsa.generate_private_key(65537, 2048),
+        ec.generate_private_key(ec.SECP384R1()),
+    ]
+    for number, key in enumerate(keys):
         hub.create_partner(f"p-key-{number}")
         minted = hub.pki.with_key(f"p-key-{number}", key)
         hub.register(minted)
@@ -198,10 +211,12 @@ def claims_to_be_localhost() -> tuple[str, str]:
     return ("grpc.ssl_target_name_override", "localhost")
 
 
-def status(caller: Stubs, **options: Any) -> operator_pb.GetHubStatusResponse:
+def status(
+    caller: Stubs, metadata: tuple[tuple[str, str], ...] = ()
+) -> operator_pb.GetHubStatusResponse:
     """Asks what only operators may ask."""
     request = operator_pb.GetHubStatusRequest()
-    return caller.operators.GetHubStatus(request, timeout=TIMEOUT, **options)
+    return caller.operators.GetHubStatus(request, metadata=metadata, timeout=TIMEOUT)
 
 
 def revoke(hub: HubUnderTest, minted: Minted) -> None:
@@ -213,7 +228,7 @@ def revoke(hub: HubUnderTest, minted: Minted) -> None:
 
 
 def test_revocation_reaches_open_connections(hub: HubUnderTest) -> None:
-    """A revoked certificate is refused at the next call of an open connection and the next frame of a stream."""
+    """A revoked certificate is refused at the next call or frame of an open connection."""
     hub.create_partner("p-lost")
     minted = hub.pki.partner("p-lost")
     hub.register(minted)
@@ -241,7 +256,7 @@ def test_other_certificate_survives_a_revocation(hub: HubUnderTest) -> None:
 
 
 def test_certificate_ends_by_the_hubs_clock(hub: HubUnderTest) -> None:
-    """A certificate that ends, or is not yet valid, by the hub's clock is refused on an open connection."""
+    """A certificate that is not valid by the hub's clock is refused on an open connection."""
     caller = hub.partner("p-ends")
     minted = hub.pki.partner("p-ends")
     lifetime = minted.certificate.not_valid_after_utc - hub.clock.now()
@@ -261,7 +276,7 @@ def test_certificate_ends_by_the_hubs_clock(hub: HubUnderTest) -> None:
 
 
 def test_registration_takes_partners_of_our_issuer_only(hub: HubUnderTest) -> None:
-    """A certificate that could never come in, or that another authority signed, is not registered."""
+    """A certificate that could never come in, or of another issuer, is not registered."""
     hub.create_partner("p-reg")
     by_root = hub.pki.signed_by_root("p-reg")
     told = refused(hub, lambda: hub.register(by_root), by="alice")

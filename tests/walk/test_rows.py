@@ -27,6 +27,7 @@ from tests.walk.asking import (
     fresh,
     refused,
     send_frames,
+    withdrawal,
 )
 
 RIGHTS = agreement_pb2.ContributionRights(
@@ -41,10 +42,10 @@ def source(hub: HubUnderTest) -> Stubs:
     return hub.partner("r-source", contribution=RIGHTS)
 
 
-def withdraw(**values: Any) -> dict[str, Any]:
+def withdraw(**values: int) -> dict[str, int]:
     """Makes the values of a WITHDRAW row with something in it that should be zero."""
     zero = dict.fromkeys(("severity", "evidence", "source_class", "legal_basis"), 0)
-    return {"operation": RowOperation.WITHDRAW} | zero | values
+    return {"operation": int(RowOperation.WITHDRAW)} | zero | values
 
 
 ACCOUNT = {"type": IdentifierType.PAN, "category": "A1", "evidence": Evidence.VERIFIED}
@@ -173,7 +174,7 @@ def test_days_of_a_row(hub: HubUnderTest, source: Stubs, case: str) -> None:
 def test_limits_of_days_are_allowed(hub: HubUnderTest, source: Stubs) -> None:
     """Today, the last day of the cap, and the last day that can be written are all good."""
     day = shanghai_day(hub.clock.now())
-    capped = {"category": "A2", "type": IdentifierType.MSISDN}
+    capped: dict[str, Any] = {"category": "A2", "type": IdentifierType.MSISDN}
     rows = [
         Row(token=fresh(), reference=fresh(), event_day=day, expiry_day=day),
         Row(token=fresh(), reference=fresh(), expiry_day=day + 90, **capped),
@@ -198,7 +199,7 @@ def test_consent_with_a_reference(source: Stubs) -> None:
     assert send_frames(source, opening, contribute_frame(1, rows))[0].added_count == 1
 
 
-COLUMNS = [name for name in contribution_pb.ContributeFrame.DESCRIPTOR.fields_by_name]
+COLUMNS = list(contribution_pb.ContributeFrame.DESCRIPTOR.fields_by_name)
 WIDTHS = {"reference": 16, "token": 16, "original_source": 8, "event_day": 2, "expiry_day": 2}
 SIZED = [name for name in COLUMNS if name not in {"frame_number", "operation", "next_token"}]
 
@@ -271,3 +272,12 @@ def test_other_epoch(hub: HubUnderTest, source: Stubs) -> None:
     told = refused(hub, lambda: send_frames(source, opening, frame), by="r-source")
     metadata = {"currentEpoch": "1", "currentSuite": "HMAC_SHA256", "frameNumber": "1"}
     assert told == ("FAILED_PRECONDITION", "EPOCH_NOT_OPEN", metadata)
+
+
+def test_epoch_counts_for_tokens_only(source: Stubs) -> None:
+    """A frame that names no token withdraws whatever epoch its stream was opened with."""
+    row = Row(token=fresh(), reference=fresh())
+    contribute(source, [row])
+    frame = contribute_frame(1, [withdrawal(bytes(16), row.reference)])
+    assert send_frames(source, contribute_open(fresh(), epoch=7), frame)[0].withdrawn_count == 1
+    assert check(source, row.token).state == NOT_LISTED

@@ -125,7 +125,7 @@ OTHER_EPOCHS = [{"epoch": 0}, {"epoch": 2}, {"suite": Suite.HMAC_SM3}]
 
 @pytest.mark.parametrize("fields", OTHER_EPOCHS, ids=str)
 def test_other_epoch_or_suite(hub: HubUnderTest, asker: Stubs, fields: dict[str, int]) -> None:
-    """Tokens of another epoch or suite are refused, never NOT_LISTED; the reply names the current one."""
+    """Tokens of another epoch or suite are refused, naming the current one."""
     current = {"currentEpoch": "1", "currentSuite": "HMAC_SHA256"}
     told = refused(hub, lambda: check(asker, TOKEN, **fields), by="f-asker")
     assert told == ("FAILED_PRECONDITION", "EPOCH_NOT_OPEN", current)
@@ -169,7 +169,7 @@ def test_column_of_a_frame(hub: HubUnderTest, asker: Stubs, case: str) -> None:
 
 
 def test_types_are_declared_once(hub: HubUnderTest, asker: Stubs) -> None:
-    """Types are declared for the stream or for each token, not both; a stream's type must be known."""
+    """Types are declared for the stream or for each token, not both, and must be known."""
     both = verdict_open(type=IdentifierType.PAN), verdict_frame(1, TOKEN, types=PASSPORT)
     told = refused(hub, lambda: ask_stream(asker, *both), by="f-asker")
     metadata = {"column": "types", "rule": "empty where open.type is set", "frameNumber": "1"}
@@ -218,7 +218,7 @@ def test_order_of_messages(hub: HubUnderTest, asker: Stubs, case: str) -> None:
 
 @pytest.mark.parametrize("second", [5, 6, 8, 1 << 63])
 def test_frames_are_numbered_without_gaps(hub: HubUnderTest, asker: Stubs, second: int) -> None:
-    """A stream may begin at any number and goes on by one; a refused frame ends it, nothing after is asked."""
+    """A stream begins at any number and goes on by one; a refused frame ends it."""
     messages = [
         verdict_open(),
         verdict_frame(6, TOKEN),
@@ -239,7 +239,7 @@ def test_frames_are_numbered_without_gaps(hub: HubUnderTest, asker: Stubs, secon
 
 
 def test_sequence_that_is_not_reached(hub: HubUnderTest, asker: Stubs) -> None:
-    """A sequence that the hub does not have is refused after a second of waiting, and says which it has."""
+    """A sequence that the hub does not have is refused, naming the one it has."""
     told = refused(hub, lambda: check(asker, TOKEN, at_least_sequence=10**6), by="f-asker")
     assert told == ("UNAVAILABLE", "STALE_SNAPSHOT", {"listSequence": "0"})
 
@@ -251,8 +251,8 @@ def padded(size: int) -> bytes:
 
 
 def test_message_above_four_mib(hub: HubUnderTest, asker: Stubs) -> None:
-    """4 MiB arrive and are judged; one byte more is gRPC's own refusal: no ErrorInfo, no handler."""
-    raw_call = asker.channel.unary_unary("/rongan_share.v1.VerdictService/CheckSubject")
+    """4 MiB arrive and are judged; one byte more is gRPC's own refusal, no handler runs."""
+    raw_call: Any = asker.channel.unary_unary("/rongan_share.v1.VerdictService/CheckSubject")
     assert len(padded(FOUR_MIB)) == FOUR_MIB
     told = refused(hub, lambda: raw_call(padded(FOUR_MIB), timeout=TIMEOUT), by="f-asker")
     assert told[:2] == (INVALID, "COLUMN_MALFORMED")

@@ -4,6 +4,7 @@ import json
 import struct
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +59,7 @@ def test_entry_encodes_as_the_second_implementation() -> None:
     """An implementation that shares no code agrees on every byte of an entry."""
     golden = VECTORS["entry"]
     binary = {"origin", "disclosure_digest", "request_commitment", "answer_commitment"}
-    values = {
+    values: dict[str, Any] = {
         name: bytes.fromhex(value) if name in binary else value
         for name, value in golden["fields"].items()
     }
@@ -151,9 +152,9 @@ def test_other_spellings_are_refused(raw: bytes) -> None:
 def hostile(draw: st.DrawFn) -> bytes:
     """Makes bytes that look like an entry further in than random ones do."""
     number = st.integers(0, 20) | st.integers(0, 65_535)
-    pairs = st.lists(
-        st.builds(part, st.integers(0, 3), st.binary(max_size=12)), max_size=4
-    ).map(b"".join)
+    pairs = st.lists(st.builds(part, st.integers(0, 3), st.binary(max_size=12)), max_size=4).map(
+        b"".join
+    )
     content = st.binary(max_size=20) | pairs | st.sampled_from([bytes(8), b"\xff" * 9])
     parts = draw(st.lists(st.builds(part, number, content), max_size=6))
     return b"\x01" + b"".join(parts) + draw(st.binary(max_size=3))

@@ -27,7 +27,7 @@ def test_known_answer() -> None:
 @SEEDED
 @given(tokens=TOKENS)
 def test_cipher_is_a_permutation(tokens: list[bytes]) -> None:
-    """Each token is enciphered for itself, equal ones alike, different ones apart, and back again."""
+    """Each token is enciphered for itself, equal ones alike, others apart, and back again."""
     column = b"".join(tokens)
     enciphered = CIPHER.encipher(column)
     assert CIPHER.decipher(enciphered) == column
@@ -104,7 +104,9 @@ def test_other_content_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "hub.key"
     path.touch(0o600)
     path.write_text(text, "utf-8")
-    assert re.search("cannot be read as a key|does not hold 32 bytes", refused(path, tmp_path / "s"))
+    assert re.search(
+        "cannot be read as a key|does not hold 32 bytes", refused(path, tmp_path / "s")
+    )
 
 
 def test_absent_key_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from rongan_share.wire.days import shanghai_day
 from rongan_share.wire.merkle import leaf_hash, root_of
 from tests.support.clock import FakeClock
 
+Field = Any
+"""What a field of a Proposal holds."""
 QUOTA = Quota(rate_per_second=1, burst_count=10, day_count=100, month_count=1_000)
 
 
@@ -67,7 +70,7 @@ def desk(ledger: Ledger) -> Iterator[Desk]:
     made.committer.stop()
 
 
-def noted(name: str, **fields: object) -> Proposal:
+def noted(name: str, **fields: Field) -> Proposal:
     """Makes an item whose entry says its name, place and sequence, and that writes its name."""
 
     def make(placement: Placement) -> bytes:
@@ -137,7 +140,7 @@ def test_side_tables_stand_beside_their_entry(desk: Desk) -> None:
 
 
 def test_moved_item_leaves_nothing(desk: Desk) -> None:
-    """An item whose expectation fails leaves no write, entry, sequence or debit, and others go on."""
+    """An item whose expectation fails leaves no write, entry, sequence or debit; others go on."""
     charge = Charge(1, Meter.QUERY, QUOTA, 5)
     results = desk.commit(
         noted("a"),
@@ -182,7 +185,7 @@ def test_item_of_yesterday_is_handed_back(desk: Desk) -> None:
 
 
 def test_quota_is_exact_within_a_group(desk: Desk) -> None:
-    """Of many items at once exactly as many pass as the quota pays for, and it says what is left."""
+    """Of many items at once exactly as many pass as the quota pays for, and are told the rest."""
     charge = Charge(1, Meter.QUERY, QUOTA, 3)
     results = desk.commit(*(noted(f"n{number}", charge=charge) for number in range(6)))
     left = [result.quota_left for result in results if isinstance(result, Committed)]

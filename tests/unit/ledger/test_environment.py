@@ -53,10 +53,15 @@ def test_new_ledger_is_private_and_empty(directory: Path) -> None:
 
 def test_exception_leaves_nothing_in_any_table(ledger: Ledger) -> None:
     """A write transaction that ends in an exception takes back what it wrote to every table."""
-    with pytest.raises(KeyError), ledger.write() as txn:
-        for table in Table:
-            txn.put(table, b"key", b"value")
-        raise KeyError
+
+    def fail() -> None:
+        with ledger.write() as txn:
+            for table in Table:
+                txn.put(table, b"key", b"value")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     with ledger.read() as txn:
         assert all(txn.get(table, b"key") is None for table in Table)
 
@@ -92,7 +97,7 @@ def test_sealed_values_are_appended_in_order_only(ledger: Ledger) -> None:
 
 
 def test_scan_keeps_to_prefix_and_start(ledger: Ledger) -> None:
-    """A walk begins at its start, ends with its prefix, and the last key under a prefix is found."""
+    """A walk begins at its start and ends with its prefix; the last key under one is found."""
     keys = [b"a\x00\x01", b"a\x00\x02", b"ab\x00\x01", b"b\x00\x01"]
     with ledger.write() as txn:
         for key in keys:
@@ -185,7 +190,9 @@ def test_directory_without_a_ledger_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "foreign", [b"", b"SQLite format 3\x00" + bytes(100), bytes(4096)], ids=["empty", "sqlite", "zero"]
+    "foreign",
+    [b"", b"SQLite format 3\x00" + bytes(100), bytes(4096)],
+    ids=["empty", "sqlite", "zero"],
 )
 def test_foreign_file_is_refused(tmp_path: Path, foreign: bytes) -> None:
     """A file of another program under our name is refused."""

@@ -202,9 +202,7 @@ def test_outdated_are_found_slice_by_slice(ledger: Ledger, limit: int) -> None:
     start, slices = b"", 0
     while start or not slices:
         with ledger.write() as txn:
-            outdated, start = streams.list_outdated(
-                txn, Table.FRAMES, 50, start=start, limit=limit
-            )
+            outdated, start = streams.list_outdated(txn, Table.FRAMES, 50, start=start, limit=limit)
             assert len(outdated) <= limit
             for key in outdated:
                 txn.delete(Table.FRAMES, key)

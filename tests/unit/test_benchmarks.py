@@ -1,0 +1,85 @@
+"""Benchmarks: the loader loads what it says, and the load generator counts right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from benchmarks.__main__ import FAMILIES
+from benchmarks.http2_load import LoadError, UnaryConnection
+from benchmarks.listings import UNLISTED, Population, tokens_of
+from benchmarks.report import Result, json_line, ratio
+from benchmarks.rows_frames import LISTED, SMALL, SPARSE, make_frames, tokens_per_second
+from benchmarks.rows_unary import CHECK, check_requests
+from benchmarks.world import Scale, World
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A small loaded hub in a process of its own."""
+    with ExitStack() as stack:
+        scale = Scale(listing_count=20_000, runs=1, share=1 / 64)
+        yield World(tmp_path_factory.mktemp("bench"), scale, stack)
+
+
+@pytest.mark.parametrize("share", [SPARSE, LISTED])
+def test_hub_finds_what_was_loaded(world: World, share: float) -> None:
+    """Every loaded token is listed and no other is, or a row of frames refuses to be measured."""
+    with world.asker.channel(world.target) as channel:
+        assert tokens_per_second(channel, make_frames(world, SMALL, share)) > 0
+
+
+def test_load_is_answered(world: World) -> None:
+    """Every call of the load generator is answered with a message, one by one or many at once."""
+    with UnaryConnection(world.port, world.tls_context(), CHECK) as connection:
+        for in_flight in (1, 8):
+            assert connection.run(check_requests(world, 50), in_flight=in_flight).count == 50
+
+
+def test_refused_load_is_no_load(world: World) -> None:
+    """Calls that the hub refuses are never counted as answered."""
+    with (
+        UnaryConnection(world.port, world.tls_context(), CHECK) as connection,
+        pytest.raises(LoadError),
+    ):
+        connection.run([b""] * 2, in_flight=1)
+
+
+def test_share_of_shared_tokens() -> None:
+    """Of all listings 30 % share their token with exactly one other."""
+    population = Population(10_000, day=20_000)
+    numbers = population.token_numbers(0, population.listing_count)
+    _, counts = np.unique(numbers, return_counts=True)
+    assert set(counts.tolist()) == {1, 2}
+    assert 2 * np.count_nonzero(counts == 2) == 3_000
+
+
+def test_tokens_differ() -> None:
+    """Numbers, listed or not, give tokens that all differ and are the same in every run."""
+    numbers = np.concatenate((np.arange(5_000), np.arange(UNLISTED, UNLISTED + 5_000)))
+    tokens = tokens_of(numbers.astype(np.uint64))
+    assert len({tokens[at : at + 16] for at in range(0, len(tokens), 16)}) == 10_000
+    assert tokens == tokens_of(numbers.astype(np.uint64))
+
+
+def test_json_line_of_a_comparison() -> None:
+    """A row with `_vs_` in its name has the ratio of medians as its value."""
+    line = json_line(ratio("a_vs_b", [9.0, 10.0, 99.0], [5.0, 4.0, 6.0], peer="b"))
+    expected = {"name": "a_vs_b", "value": 2.0, "unit": "ratio", "peer": "b", "peer_value": 5.0}
+    assert json.loads(line) == {**expected, "runs": 3}
+
+
+def test_json_line_of_a_missing_peer() -> None:
+    """A row that could not be measured has no value."""
+    line = json.loads(json_line(Result(name="a_vs_b", value=None, unit="-", note="peer missing")))
+    assert (line["value"], line["peer_value"], line["runs"]) == (None, None, 0)
+
+
+def test_names_of_rows_are_single() -> None:
+    """No two rows have one name."""
+    names = [name for family in FAMILIES for name in family.names]
+    assert len(names) == len(set(names))
