@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rongan_share.columns.run import NO_IDS, Run
-from rongan_share.columns.snapshot import Snapshot
+from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
 from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS
 from rongan_share.wire.frames import LISTING_ROW_BITS
 from rongan_share.wire.vocabulary import RowOperation
@@ -23,14 +23,16 @@ CHUNK_ROWS = 1_000_000
 """Rows gathered into one run while a long journal is read."""
 
 
-def follow(snapshot: Snapshot, frames: Iterable[JournalFrame]) -> Snapshot:
+def follow(
+    snapshot: Snapshot, frames: Iterable[JournalFrame], *, merging: Merging = AT_ONCE
+) -> Snapshot:
     """Returns the snapshot after further frames, which must follow its sequence without a gap."""
     added: list[NDArray[np.void]] = []
     sequence = snapshot.sequence
     for frame in frames:
         operation = frame.columns["operation"]
         if (operation != RowOperation.ADD).any() or sum(rows.size for rows in added) >= CHUNK_ROWS:
-            snapshot = _flush(snapshot, added, sequence)
+            snapshot = _flush(snapshot, added, sequence, merging=merging)
         sequence = frame.sequence
         added.append(added_rows(frame))
         if (operation != RowOperation.ADD).any():
@@ -38,9 +40,9 @@ def follow(snapshot: Snapshot, frames: Iterable[JournalFrame]) -> Snapshot:
             rows, replaced = changed_rows(frame, snapshot)
             merged = np.concatenate((rows, *added))
             merged = merged[np.argsort(merged["listing_id"], kind="stable")]
-            snapshot = snapshot.extend(Run(merged, replaced), sequence)
+            snapshot = snapshot.extend(Run(merged, replaced), sequence, merging=merging)
             added = []
-    return _flush(snapshot, added, sequence)
+    return _flush(snapshot, added, sequence, merging=merging)
 
 
 def added_rows(frame: JournalFrame) -> NDArray[np.void]:
@@ -71,10 +73,12 @@ def changed_rows(
     return rows, np.unique(replaced)
 
 
-def _flush(snapshot: Snapshot, added: list[NDArray[np.void]], sequence: int) -> Snapshot:
+def _flush(
+    snapshot: Snapshot, added: list[NDArray[np.void]], sequence: int, *, merging: Merging
+) -> Snapshot:
     """Adds the rows gathered so far as one run, and forgets them."""
     if not added:
         return Snapshot(sequence, snapshot.runs)
     run = Run(np.concatenate(added), NO_IDS)
     added.clear()
-    return snapshot.extend(run, sequence)
+    return snapshot.extend(run, sequence, merging=merging)

@@ -7,7 +7,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from rongan_share.columns.build import follow
-from rongan_share.columns.snapshot import Snapshot
+from rongan_share.columns.run import merge
+from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
 from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.journal import list_frames
 
@@ -23,11 +24,14 @@ WAIT_SECONDS = 1.0
 BATCH_FRAMES = 32
 """Frames read in one transaction, so that none is held for long."""
 
+MERGE_ROWS = 200_000
+"""Rows that may be merged while callers wait; more are merged beside, while look-ups go on."""
+
 _log = logging.getLogger(__name__)
 
 
 class Follower:
-    """Owns the thread that reads the journal.
+    """Owns the thread that reads the journal, and the one that merges what has grown large.
 
     If a frame cannot be read, look-ups stop: an answer from half a journal would read as "not
     listed".
@@ -40,7 +44,13 @@ class Follower:
         self._wanted = 0
         self._stopping = False
         self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        # Held by whoever makes the next snapshot from the present one.
+        self._building = threading.Lock()
+        self._kept = 0
+        self._threads = [
+            threading.Thread(target=self._run, name="follower", daemon=True),
+            threading.Thread(target=self._merge_on, name="merger", daemon=True),
+        ]
 
     def start(self) -> None:
         """Reads the whole journal, then keeps up in a thread.
@@ -48,15 +58,20 @@ class Follower:
         Raises:
             LedgerCorruptError: A frame's checksum does not match.
         """
-        self._snapshot = self._read_on(self._snapshot)
-        self._thread.start()
+        before = -1
+        while self._snapshot.sequence != before:
+            before = self._snapshot.sequence
+            self._snapshot = self._read_on(self._snapshot, AT_ONCE)
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Ends the thread."""
+        """Ends the threads."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def announce(self, sequence: int) -> None:
         """Says that the journal has grown."""
@@ -95,26 +110,52 @@ class Follower:
                 if self._stopping:
                     return
             try:
-                snapshot = self._read_on(self._snapshot)
+                with self._building:
+                    merging = Merging(MERGE_ROWS, self._kept)
+                    self._publish(self._read_on(self._snapshot, merging))
             except Exception as error:  # noqa: BLE001 - whatever it was, look-ups must stop
                 _log.exception("the journal cannot be followed")
-                fault = (
-                    error if isinstance(error, RonganError) else RonganError(Reason.STORE_CORRUPT)
-                )
-                with self._changed:
-                    self._fault = fault
-                    self._changed.notify_all()
+                self._fail(error)
                 return
-            with self._changed:
-                self._snapshot = snapshot
-                self._changed.notify_all()
 
-    def _read_on(self, snapshot: Snapshot) -> Snapshot:
+    def _merge_on(self) -> None:
+        """Merges neighbours that have grown large, one pair after another."""
         while True:
-            frames = list(self._next_frames(snapshot.sequence))
-            if not frames:
-                return snapshot
-            snapshot = follow(snapshot, frames)
+            with self._changed:
+                self._changed.wait_for(
+                    lambda: self._stopping or self._snapshot.due_merge() is not None
+                )
+                if self._stopping:
+                    return
+            with self._building:
+                runs, place = self._snapshot.runs, self._snapshot.due_merge()
+                self._kept = 0 if place is None else place + 2
+            if place is None:
+                continue
+            try:
+                merged = merge(runs[place], runs[place + 1], bottom=place == 0)
+            except MemoryError:
+                # Unmerged runs answer as rightly, only slower.
+                _log.exception("runs cannot be merged")
+                return
+            with self._building:
+                self._kept = 0
+                self._publish(self._snapshot.with_merged(place, merged))
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        with self._changed:
+            self._snapshot = snapshot
+            self._changed.notify_all()
+
+    def _fail(self, error: Exception) -> None:
+        fault = error if isinstance(error, RonganError) else RonganError(Reason.STORE_CORRUPT)
+        with self._changed:
+            self._fault = fault
+            self._changed.notify_all()
+
+    def _read_on(self, snapshot: Snapshot, merging: Merging) -> Snapshot:
+        """Returns the snapshot after the next frames, as many as one transaction should read."""
+        return follow(snapshot, list(self._next_frames(snapshot.sequence)), merging=merging)
 
     def _next_frames(self, after: int) -> Iterator[JournalFrame]:
         with self._ledger.read() as txn:

@@ -6,7 +6,7 @@ This is the interface of look-ups. Readers hold a snapshot for one answer and ne
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,22 @@ MERGE_RATIO = 4
 """A run is merged into the one below it unless that is at least this many times larger."""
 
 _LAST_TOKEN = b"\xff" * 16
+
+
+class Merging(NamedTuple):
+    """What may be merged at once, in the path of whoever waits for a sequence.
+
+    Attributes:
+        most_rows: Rows of two runs that may be merged at once.
+        kept: How many of the oldest runs must stay as they are, because others work on them.
+    """
+
+    most_rows: int
+    kept: int
+
+
+AT_ONCE = Merging(most_rows=1 << 62, kept=0)
+"""Merges whatever is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +114,27 @@ class Snapshot:
             raise KeyError(msg)
         return rows
 
-    def extend(self, run: Run, sequence: int) -> Snapshot:
+    def extend(self, run: Run, sequence: int, *, merging: Merging = AT_ONCE) -> Snapshot:
         """Returns the snapshot with a newer run on top; small runs are merged, so few remain."""
         runs = [*self.runs, run]
-        while len(runs) > 1 and len(runs[-2]) < MERGE_RATIO * (
-            len(runs[-1]) + runs[-1].replaced.size
-        ):
+        while len(runs) > merging.kept + 1 and _due(runs[-2], runs[-1]):
+            if len(runs[-2]) + len(runs[-1]) > merging.most_rows:
+                break
             newer, older = runs.pop(), runs.pop()
             runs.append(merge(older, newer, bottom=not runs))
         return Snapshot(sequence, tuple(runs))
+
+    def due_merge(self) -> int | None:
+        """Returns the place of the older of two neighbours that should be merged, or None."""
+        for place in reversed(range(len(self.runs) - 1)):
+            if _due(self.runs[place], self.runs[place + 1]):
+                return place
+        return None
+
+    def with_merged(self, place: int, merged: Run) -> Snapshot:
+        """Returns the snapshot with the runs at `place` and above it replaced by one."""
+        runs = (*self.runs[:place], merged, *self.runs[place + 2 :])
+        return Snapshot(self.sequence, runs)
 
     def _collect(self, find: Callable[[Run], Matches]) -> Matches:
         """Gathers matches of all runs, without rows that a newer run replaces."""
@@ -125,3 +153,7 @@ class Snapshot:
         rows = np.concatenate([match.rows for match in found])
         order = np.lexsort((rows["listing_id"], query))
         return Matches(query[order], rows[order])
+
+
+def _due(older: Run, newer: Run) -> bool:
+    return len(older) < MERGE_RATIO * (len(newer) + newer.replaced.size)
