@@ -71,13 +71,13 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One listing that took part in a verdict.
+    """One listing that took part in a verdict; none is shown at detail VERDICT.
 
     Attributes:
-        listing_id: The hub's number of the listing.
+        listing_id: The hub's number of the listing; 0 below detail PROVENANCE.
         token_index: Which identifier of the question it was found under, from 0.
         severity: 1 LOW to 4 PROHIBITED.
-        category: Code, or None below detail CATEGORY.
+        category: Code.
         source_class: None below detail PROVENANCE, or newer than this SDK.
         evidence: None below detail PROVENANCE.
         confidence: 0 to 100; 0 below detail PROVENANCE.
@@ -89,7 +89,7 @@ class Listing:
     listing_id: int
     token_index: int
     severity: int
-    category: str | None
+    category: str
     source_class: SourceClass | None
     evidence: Evidence | None
     confidence: int
@@ -240,12 +240,11 @@ def _read_summary(message: verdict_service_pb2.Summary, taxonomy: Taxonomy) -> S
 
 
 def _read_listing(message: verdict_service_pb2.ListingDetail, taxonomy: Taxonomy) -> Listing:
-    has_category = message.HasField("category_bit")
     return Listing(
         listing_id=message.listing_id,
         token_index=message.token_index,
         severity=message.severity,
-        category=_category_of(message.category_bit, taxonomy) if has_category else None,
+        category=_category_of(message.category_bit, taxonomy),
         source_class=next(iter(known_members(SourceClass, [message.source_class])), None),
         evidence=next(iter(known_members(Evidence, [message.evidence])), None),
         confidence=message.confidence,

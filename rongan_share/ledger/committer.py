@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rongan_share.clock import Clock, monotonic_ns, nanoseconds
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger import counters, entries, quotas
-from rongan_share.model.quota import Meter, Quota, QuotaLeft, QuotaState, left_of, spend
+from rongan_share.model.quota import Meter, Quota, QuotaLeft, QuotaState, left_of, settle, spend
 from rongan_share.wire.days import shanghai_day
 
 if TYPE_CHECKING:
@@ -224,11 +224,7 @@ class Committer:
                 return
             if group.sequence != before:
                 self._on_sequence(group.sequence)
-            for future, result in group.results:
-                if isinstance(result, Exception):
-                    future.set_exception(result)
-                else:
-                    future.set_result(result)
+            _tell(group.results)
             items = items[len(group.results) :]
 
     def _isolate(self, items: list[tuple[Proposal, Future[Committed]]], error: Exception) -> None:
@@ -262,6 +258,17 @@ class Committer:
             if group.sequence != before:
                 counters.put_list_sequence(txn, group.sequence)
         return group, before
+
+
+def _tell(results: list[tuple[Future[Committed], Committed | Exception]]) -> None:
+    """Wakes whoever waits for items, now that they are durable or refused."""
+    for future, result in results:
+        if not future.set_running_or_notify_cancel():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
 
 
 def _place(group: _Group, proposal: Proposal) -> Committed:
@@ -317,7 +324,11 @@ def _spend(group: _Group, charge: Charge | None) -> QuotaState | None:
     if charge is None:
         return None
     state = quotas.get_quota_state(group.txn, charge.partner_number, charge.meter)
-    return spend(charge.quota, state, meter=charge.meter, cost=charge.cost, now=group.now)
+    settled = settle(charge.quota, state, now=group.now)
+    if settled.theoretical_ns < state.theoretical_ns:
+        # Saved even if this item is refused: the time it is told to wait must come to an end.
+        quotas.put_quota_state(group.txn, charge.partner_number, charge.meter, state=settled)
+    return spend(charge.quota, settled, meter=charge.meter, cost=charge.cost, now=group.now)
 
 
 def time_ns(placement: Placement) -> int:

@@ -8,7 +8,7 @@ Source: generic cell rate algorithm, ITU-T I.371.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -94,9 +94,9 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
         return state
     if cost > quota.burst_count:
         raise RonganError(Reason.FRAME_OVER_BURST, cost=cost, burst=quota.burst_count)
-    rolled = _roll(state, now)
+    rolled = settle(quota, state, now=now)
     now_ns = nanoseconds(now)
-    start = _start_ns(quota, rolled, now_ns)
+    start = max(rolled.theoretical_ns, now_ns)
     after = start + _duration_ns(quota, cost)
     late_ns = after - now_ns - _duration_ns(quota, quota.burst_count)
     name = meter.name.lower()
@@ -111,11 +111,30 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
     )
 
 
+def settle(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaState:
+    """Brings what was spent up to date: new counters on a new date, and a clock that went back.
+
+    Going back refills nothing, but must not lock out for longer than one period either: a debt
+    is cut to a whole burst, and what was counted on a date that is further off than tomorrow is
+    carried over to today. Whoever refuses by a state that this changes must save it, or the cut
+    would start anew each time.
+    """
+    most_ns = nanoseconds(now) + _duration_ns(quota, quota.burst_count)
+    theoretical_ns = min(state.theoretical_ns, most_ns)
+    day = shanghai_day(now)
+    month = day_of_date(date_of_day(day).replace(day=1))
+    if state.day > day + 1:
+        return QuotaState(theoretical_ns, day, state.day_spent, month, state.month_spent)
+    if day <= state.day:
+        return replace(state, theoretical_ns=theoretical_ns)
+    month_spent = state.month_spent if month == state.month else 0
+    return QuotaState(theoretical_ns, day, 0, month, month_spent)
+
+
 def left_of(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaLeft:
     """Tells what may still be spent."""
-    rolled = _roll(state, now)
-    now_ns = nanoseconds(now)
-    owed_ns = _start_ns(quota, rolled, now_ns) - now_ns
+    rolled = settle(quota, state, now=now)
+    owed_ns = max(0, rolled.theoretical_ns - nanoseconds(now))
     owed = -(-owed_ns * quota.rate_per_second // _SECOND_NS)
     return QuotaLeft(
         max(0, quota.burst_count - owed),
@@ -124,31 +143,9 @@ def left_of(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaLeft:
     )
 
 
-def _start_ns(quota: Quota, state: QuotaState, now_ns: int) -> int:
-    """From when a new cost counts; never further off than a whole burst, whatever the clock did."""
-    most_ns = now_ns + _duration_ns(quota, quota.burst_count)
-    return min(max(state.theoretical_ns, now_ns), most_ns)
-
-
 def _duration_ns(quota: Quota, count: int) -> int:
     """Time that restores `count`, rounded up so that no fraction is ever given away."""
     return -(-count * _SECOND_NS // quota.rate_per_second)
-
-
-def _roll(state: QuotaState, now: datetime) -> QuotaState:
-    """Starts new counters when a later date has come.
-
-    A clock that went back refills nothing, but must not lock out for longer than one period either:
-    what was counted on a date that is further off than tomorrow is carried over to today.
-    """
-    day = shanghai_day(now)
-    month = day_of_date(date_of_day(day).replace(day=1))
-    if state.day > day + 1:
-        return QuotaState(state.theoretical_ns, day, state.day_spent, month, state.month_spent)
-    if day <= state.day:
-        return state
-    same_month = month == state.month
-    return QuotaState(state.theoretical_ns, day, 0, month, state.month_spent if same_month else 0)
 
 
 def _next_month(month: int) -> int:

@@ -228,7 +228,7 @@ class ListingDetail(_message.Message):
         *,
         listing_id: _builtins.int = ...,
         token_index: _builtins.int = ...,
-        category_bit: _builtins.int | None = ...,
+        category_bit: _builtins.int = ...,
         severity: _builtins.int = ...,
         source_class: _vocabulary_pb2.SourceClass.ValueType = ...,
         evidence: _vocabulary_pb2.Evidence.ValueType = ...,
@@ -237,13 +237,11 @@ class ListingDetail(_message.Message):
         expiry_day: _builtins.int = ...,
         flags: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_category_bit", b"_category_bit", "category_bit", b"category_bit"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_category_bit", b"_category_bit", "category_bit", b"category_bit", "confidence", b"confidence", "event_day", b"event_day", "evidence", b"evidence", "expiry_day", b"expiry_day", "flags", b"flags", "listing_id", b"listing_id", "severity", b"severity", "source_class", b"source_class", "token_index", b"token_index"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category_bit", b"category_bit", "confidence", b"confidence", "event_day", b"event_day", "evidence", b"evidence", "expiry_day", b"expiry_day", "flags", b"flags", "listing_id", b"listing_id", "severity", b"severity", "source_class", b"source_class", "token_index", b"token_index"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__category_bit: _TypeAlias = _typing.Literal["category_bit"]  # noqa: Y015
-    _WhichOneofArgType__category_bit: _TypeAlias = _typing.Literal["_category_bit", b"_category_bit"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__category_bit) -> _WhichOneofReturnType__category_bit | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListingDetail: _TypeAlias = ListingDetail  # noqa: Y015
 

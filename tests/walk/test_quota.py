@@ -235,8 +235,10 @@ def test_clock_that_goes_back_gives_nothing(hub: HubUnderTest) -> None:
     told, wait, _ = exceeded(hub, lambda: check(caller, fresh()), by="q-back")
     assert told == (EXHAUSTED, "QUOTA_EXCEEDED", {"limit": "query.burst", "cost": "1"})
     assert wait == pytest.approx(0.1)
+    advance(hub, seconds=wait)
+    assert check(caller, fresh()).quota_left.burst_count == 0
     advance(hub, hours=1, seconds=2)
-    stream(caller, tokens(5))
+    stream(caller, tokens(4))
     advance(hub, days=-1)
     told, _, _ = exceeded(hub, lambda: check(caller, fresh()), by="q-back")
     assert left(caller).day_count == 0
