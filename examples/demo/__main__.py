@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,9 @@ from partner_sdk.sources.ofac import OfacList
 from partner_sdk.sources.rows import COLUMNS
 from rongan_share.clock import SystemClock
 from rongan_share.wire.days import SHANGHAI
+
+INTERRUPTED = 130
+"""Exit code, as of every command here."""
 
 REHEARSAL_DAYS = 2
 SDN = ROOT / "examples" / "ofac" / "sdn.csv"
@@ -42,6 +46,8 @@ class Question:
 
 def main() -> int:
     """Plays everything in a temporary folder and leaves nothing behind."""
+    # Told to end, it tidies up as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = Path(tempfile.mkdtemp(prefix="rongan-demo-"))
     stage = Stage(folder)
     try:
@@ -49,6 +55,9 @@ def main() -> int:
     except CommandFailedError as error:
         stage.console.print(f"the demonstration stopped at {error}")
         return 1
+    except KeyboardInterrupt:
+        stage.console.print("the demonstration was interrupted")
+        return INTERRUPTED
     finally:
         stage.stop_hub()
         shutil.rmtree(folder)

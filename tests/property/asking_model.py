@@ -116,8 +116,8 @@ class World:
         holding = [
             listed
             for listed in self.listings
-            if listed.token == token and listed.said.expiry_day in range(self.day, 65_536)
-            or (listed.token == token and listed.said.expiry_day == 0)
+            if listed.token == token
+            and (listed.said.expiry_day == 0 or listed.said.expiry_day >= self.day)
         ]
         allowed = any(listed.bit == TAXONOMY.allowlist_bit for listed in holding)
         return [
@@ -156,15 +156,14 @@ class World:
         """Gives a listing as CheckSubject must show it."""
         row, full = self.model_row(listed), level >= DetailLevel.PROVENANCE
         shown = verdict_pb.ListingDetail(
-            listing_id=listed.listing_id,
             token_index=index,
             severity=row.severity,
             expiry_day=row.expiry_day,
             flags=row.flags,
         )
-        if level >= DetailLevel.CATEGORY:
-            shown.category_bit = row.category
+        shown.category_bit = row.category
         if full:
+            shown.listing_id = listed.listing_id
             shown.source_class = row.source_class  # type: ignore[assignment]  # the same number
             shown.evidence = listed.said.evidence  # type: ignore[assignment]  # the same number
             shown.confidence = row.confidence
@@ -190,7 +189,11 @@ def expect_check(world: World, asker: Asker, asked: Asked) -> verdict_pb.CheckSu
     ]
     hit = {index for index, _ in pairs}
     states = [
-        State.LISTED if n in hit else State.NOT_LISTED if kind in asker.types else State.NOT_ENTITLED
+        State.LISTED
+        if n in hit
+        else State.NOT_LISTED
+        if kind in asker.types
+        else State.NOT_ENTITLED
         for n, kind in enumerate(asked.types)
     ]
     answer = verdict_pb.CheckSubjectResponse(state=min(states), token_states=states)  # type: ignore[arg-type]
@@ -200,7 +203,8 @@ def expect_check(world: World, asker: Asker, asked: Asked) -> verdict_pb.CheckSu
         for name in verdict_pb.Summary.DESCRIPTOR.fields_by_name:
             setattr(answer.summary, name, getattr(summary, name))
         answer.matched_count = fold_model.matched(rows)
-        answer.listings.extend(world.detail(each, index, asker.detail) for index, each in pairs)
+        if asker.detail >= DetailLevel.CATEGORY:
+            answer.listings.extend(world.detail(each, index, asker.detail) for index, each in pairs)
     return answer
 
 
@@ -244,7 +248,7 @@ def column(numbers: Sequence[int]) -> bytes:
 
 
 def ask_check(
-    stubs: Stubs, asked: Asked, *, request_id: bytes, **terms: Any
+    stubs: Stubs, asked: Asked, *, request_id: bytes, **terms: int
 ) -> verdict_pb.CheckSubjectResponse:
     """Asks CheckSubject about all tokens as one subject."""
     answer: verdict_pb.CheckSubjectResponse = stubs.verdicts.CheckSubject(
@@ -260,7 +264,7 @@ def ask_check(
 
 
 def ask_frame(
-    stubs: Stubs, asked: Asked, *, batch_id: bytes, **terms: Any
+    stubs: Stubs, asked: Asked, *, batch_id: bytes, **terms: int
 ) -> verdict_pb.StreamVerdictsResponse:
     """Asks one frame of StreamVerdicts."""
     ends = [sum(asked.subjects[: n + 1]) for n in range(len(asked.subjects))]
@@ -276,10 +280,10 @@ def ask_frame(
         verdict_pb.StreamVerdictsRequest(frame=frame),
     ]
     (answer,) = stubs.verdicts.StreamVerdicts(iter(messages), timeout=10)
-    return answer  # type: ignore[no-any-return]
+    return answer
 
 
-def _terms(terms: dict[str, Any]) -> dict[str, Any]:
+def _terms(terms: dict[str, int]) -> dict[str, Any]:
     return {
         "purpose": PURPOSE,
         "channel": Channel.OUTLET,
@@ -295,7 +299,9 @@ def contribute(
     widths = dict(frames.CONTRIBUTE_COLUMNS)
     giving = [row.operation is not RowOperation.WITHDRAW for row in rows]
     columns: dict[str, Sequence[int]] = {
-        name: [int(getattr(row.said, name)) * gives for row, gives in zip(rows, giving, strict=True)]
+        name: [
+            int(getattr(row.said, name)) * gives for row, gives in zip(rows, giving, strict=True)
+        ]
         for name in ("severity", "evidence", "source_class", "original_source", "expiry_day")
     }
     columns["operation"] = [row.operation for row in rows]
@@ -312,14 +318,16 @@ def contribute(
         frame_number=number,
         reference=b"".join(row.reference for row in rows),
         token=b"".join(row.token for row in rows),
-        **packed,  # type: ignore[arg-type]  # columns are bytes
+        **packed,
     )
     opening = contribution_pb.ContributeOpen(
-        stream_id=stream_id, suite=Suite.HMAC_SHA256, epoch=1  # type: ignore[arg-type]
+        stream_id=stream_id,
+        suite=Suite.HMAC_SHA256,  # type: ignore[arg-type]  # the same number
+        epoch=1,
     )
     messages = [
         contribution_pb.ContributeRequest(open=opening),
         contribution_pb.ContributeRequest(frame=frame),
     ]
     (answer,) = stubs.contributions.Contribute(iter(messages), timeout=10)
-    return answer  # type: ignore[no-any-return]
+    return answer

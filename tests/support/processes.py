@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import select
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,7 +98,9 @@ class HubProcess(HubUnderTest):
     def start(self) -> None:
         """Starts the process and waits until it says that it serves."""
         line = first_line(self.launch())
-        assert "serving" in line, (self.home / "stderr.log").read_text()
+        if "serving" not in line:
+            self.kill()
+        assert line, (self.home / "stderr.log").read_text()
 
     def stop(self) -> None:
         """Closes every channel, asks the process to end and sees that it does so in order."""
@@ -273,11 +276,16 @@ def first_line(process: subprocess.Popen[str]) -> str:
 
 
 def free_port() -> int:
-    """Finds a port of the loopback that nobody listens on."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-    return port
+    """Finds a port of the loopback that nobody listens on.
+
+    It lies below those that systems give to outgoing connections, so that none of them takes it
+    while a hub is down.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as opened, suppress(OSError):
+            opened.bind(("127.0.0.1", port))
+            return port
 
 
 def clean_environment() -> dict[str, str]:

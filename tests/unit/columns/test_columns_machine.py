@@ -195,6 +195,7 @@ class Columns(RuleBasedStateMachine):
     )
     def write(
         self,
+        *,
         partner: int,
         wanted: list[tuple[tuple[bytes, int, bytes], Values]],
         removal: bool,
