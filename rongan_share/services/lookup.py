@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rongan_share.columns.run import spread
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.agreement import ALL_TYPES
 from rongan_share.model.registry import HUB_PARTNER_ID
@@ -55,7 +56,8 @@ class Found:
         coverage: What was consulted.
         not_granted: What was asked for and is missing from it.
         entitled: Whether each token's type may be asked about.
-        query: Token index of each visible row, ascending.
+        place: Which distinct token each token is, so that a repeated one is looked up once.
+        query: Distinct token of each visible row, ascending.
         rows: The visible rows (LISTING_DTYPE).
         fold_rows: The same rows as the fold wants them.
         sequence: What the look-up knew.
@@ -64,6 +66,7 @@ class Found:
     coverage: CoverageBits
     not_granted: CoverageBits
     entitled: NDArray[np.bool_]
+    place: NDArray[np.int64]
     query: NDArray[np.int64]
     rows: NDArray[np.void]
     fold_rows: FoldRows
@@ -73,6 +76,22 @@ class Found:
     def disclosure(self) -> bytes:
         """Ids of the listings shown, u64 each, ascending."""
         return np.unique(self.rows["listing_id"]).tobytes()
+
+    @property
+    def listed(self) -> NDArray[np.int64]:
+        """Indices of the tokens that are listed, ascending."""
+        return np.flatnonzero(self.entitled & np.isin(self.place, self.query))
+
+    def of_tokens(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs each listed token with every row found for it.
+
+        Returns:
+            Token index, ascending, and place of the row, one item a pair.
+        """
+        listed = self.listed
+        first = np.searchsorted(self.query, self.place[listed], side="left")
+        last = np.searchsorted(self.query, self.place[listed], side="right")
+        return spread(listed, first, last)
 
 
 def chargeable_count(call: Call, question: VerdictQuestion) -> int:
@@ -124,8 +143,9 @@ def look_up(call: Call, question: VerdictQuestion) -> Found:
     coverage, not_granted = decide_coverage(call, question)
     entitled = _entitled_types(call, question)
     snapshot = call.snapshot(question.terms.at_least_sequence)
-    matches = snapshot.find_tokens(call.cipher.encipher(question.tokens))
-    seen = _visible(call, matches.rows, coverage) & entitled[matches.query]
+    distinct, place = _distinct(question.tokens)
+    matches = snapshot.find_tokens(call.cipher.encipher(distinct))
+    seen = _visible(call, matches.rows, coverage) & np.isin(matches.query, place[entitled])
     if coverage.empty:
         seen[:] = False
     query, rows = matches.query[seen], matches.rows[seen]
@@ -140,11 +160,26 @@ def look_up(call: Call, question: VerdictQuestion) -> Found:
         coverage=coverage,
         not_granted=not_granted,
         entitled=entitled & (not coverage.empty),
+        place=place,
         query=query[kept],
         rows=rows[kept],
         fold_rows=FoldRows._make(column[kept] for column in fold_rows),
         sequence=snapshot.sequence,
     )
+
+
+def _distinct(tokens: bytes) -> tuple[bytes, NDArray[np.int64]]:
+    """Tells tokens apart: a listing must be found once however often its token is asked about.
+
+    Returns:
+        The distinct tokens, and which of them each token is.
+    """
+    column = np.frombuffer(tokens, "S16")
+    halves = np.sort(column.view(np.uint64)[::2])
+    if not (halves[1:] == halves[:-1]).any():
+        return tokens, np.arange(column.size)
+    distinct, place = np.unique(column, return_inverse=True)
+    return distinct.tobytes(), place
 
 
 def _entitled_types(call: Call, question: VerdictQuestion) -> NDArray[np.bool_]:

@@ -18,7 +18,7 @@ from rongan_share.v1.vocabulary_pb2 import Evidence as EvidenceMessage
 from rongan_share.v1.vocabulary_pb2 import SourceClass as SourceClassMessage
 from rongan_share.v1.vocabulary_pb2 import State as StateMessage
 from rongan_share.wire import frames
-from rongan_share.wire.fold import count_matched, cut_to_detail, fold
+from rongan_share.wire.fold import FoldRows, count_matched, cut_to_detail, fold
 from rongan_share.wire.vocabulary import DetailLevel, State
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Answer = pb.CheckSubjectResponse | pb.StreamVerdictsResponse
 """What is answered to a question."""
+
+MOST_DETAILS = 1_000
+"""Most listings shown one by one, so that an answer stays within a message."""
 
 UNCHARGED_REPEATS = 3
 """How often a repeated question is answered without charge within 24 hours."""
@@ -46,7 +49,7 @@ def check_subject(call: Call, question: VerdictQuestion) -> Outcome:
     answer = pb.CheckSubjectResponse()
     _put_ruling(answer, call, found)
     states = np.where(found.entitled, State.NOT_LISTED, State.NOT_ENTITLED)
-    states[found.query] = State.LISTED
+    states[found.listed] = State.LISTED
     answer.token_states.extend(map(StateMessage.ValueType, states.tolist()))
     answer.state = StateMessage.ValueType(_subject_state(states))
     if found.query.size:
@@ -61,7 +64,9 @@ def answer_frame(call: Call, question: VerdictQuestion) -> Outcome:
         RonganError: A refusal of the look-up, or FRAME_CONFLICT.
     """
     found = look_up(call, question)
-    listed, summary = fold(found.query, found.fold_rows)
+    distinct, summaries = fold(found.query, found.fold_rows)
+    listed = found.listed
+    summary = summaries[np.searchsorted(distinct, found.place[listed])]
     other, other_state = _others(question, found)
     answer = pb.StreamVerdictsResponse(
         frame_number=question.frame_number,
@@ -74,8 +79,7 @@ def answer_frame(call: Call, question: VerdictQuestion) -> Outcome:
     )
     _put_ruling(answer, call, found)
     if question.subject_end is not None:
-        subject = np.searchsorted(question.subject_end, found.query, side="right")
-        _put_subjects(answer, found, question.terms.detail_level, subject=subject.astype(np.int64))
+        _put_subjects(answer, found, question.terms.detail_level, ends=question.subject_end)
     return _outcome(call, question, found, answer=answer)
 
 
@@ -101,31 +105,39 @@ def _subject_state(states: NDArray[np.int64]) -> State:
 
 
 def _put_details(answer: pb.CheckSubjectResponse, found: Found, detail: DetailLevel) -> None:
-    """Adds the fold over the whole subject and every listing that took part in it."""
-    _, summaries = fold(np.zeros_like(found.query), found.fold_rows)
+    """Adds the fold over the whole subject and the listings that took part in it."""
+    subject = np.zeros_like(found.query)
+    _, summaries = fold(subject, found.fold_rows)
     summary = cut_to_detail(summaries, detail)[0]
     for name in summary.dtype.names:
         setattr(answer.summary, name, int(summary[name]))
-    subject = np.zeros_like(found.query)
-    answer.matched_count = _matched(found, subject)[0]
-    shown = detail >= DetailLevel.PROVENANCE
+    answer.matched_count = int(_matched(found, subject, np.arange(found.query.size))[0])
     if detail < DetailLevel.CATEGORY:
         # How many listings there are would tell of how many sources.
         return
-    for place, row in enumerate(found.rows):
-        answer.listings.add(
-            # The id tells which listings came in one frame, so from one contributor.
-            listing_id=int(row["listing_id"]) if shown else 0,
-            token_index=int(found.query[place]),
-            category_bit=int(row["category"]),
-            severity=int(row["severity"]),
-            source_class=SourceClassMessage.ValueType(row["source_class"] if shown else 0),
-            evidence=EvidenceMessage.ValueType(row["evidence"] if shown else 0),
-            confidence=int(found.fold_rows.confidence[place]) if shown else 0,
-            event_day=int(row["event_day"]) if shown else 0,
-            expiry_day=int(row["expiry_day"]),
-            flags=int(found.fold_rows.flags[place]),
-        )
+    token, place = found.of_tokens()
+    answer.listing_count = token.size
+    for index, row in zip(token[:MOST_DETAILS], place[:MOST_DETAILS], strict=True):
+        _add_listing(answer, found, int(row), shown=detail >= DetailLevel.PROVENANCE)
+        answer.listings[-1].token_index = int(index)
+
+
+def _add_listing(answer: pb.CheckSubjectResponse, found: Found, place: int, *, shown: bool) -> None:
+    """Adds one listing; where it comes from only if that is shown."""
+    row = found.rows[place]
+    listing = answer.listings.add(
+        category_bit=int(row["category"]),
+        severity=int(row["severity"]),
+        expiry_day=int(row["expiry_day"]),
+        flags=int(found.fold_rows.flags[place]),
+    )
+    if shown:
+        # The id tells which listings came in one frame, so from one contributor.
+        listing.listing_id = int(row["listing_id"])
+        listing.source_class = SourceClassMessage.ValueType(row["source_class"])
+        listing.evidence = EvidenceMessage.ValueType(row["evidence"])
+        listing.confidence = int(found.fold_rows.confidence[place])
+        listing.event_day = int(row["event_day"])
 
 
 def _put_subjects(
@@ -133,22 +145,29 @@ def _put_subjects(
     found: Found,
     detail: DetailLevel,
     *,
-    subject: NDArray[np.int64],
+    ends: NDArray[np.uint32],
 ) -> None:
-    """Adds the folds over whole subjects; `subject` is the subject of each row found."""
-    listed, summary = fold(subject, found.fold_rows)
-    matched = _matched(found, subject)
+    """Adds the folds over whole subjects; `ends` is the index after each subject's last token."""
+    token, place = found.of_tokens()
+    subject = np.searchsorted(ends, token, side="right").astype(np.int64)
+    # A token that a subject has twice brings its listings once.
+    pair = np.unique(np.stack((subject, place), axis=1), axis=0)
+    subject, place = pair[:, 0], pair[:, 1]
+    rows = FoldRows._make(column[place] for column in found.fold_rows)
+    listed, summary = fold(subject, rows)
     answer.listed_subject = listed.astype("<u4").tobytes()
     answer.subject_summary = cut_to_detail(summary, detail).tobytes()
-    answer.subject_matched = bytes(matched[number] for number in listed.tolist())
+    answer.subject_matched = _matched(found, subject, place).tobytes()
 
 
-def _matched(found: Found, subject: NDArray[np.int64]) -> dict[int, int]:
+def _matched(
+    found: Found, subject: NDArray[np.int64], place: NDArray[np.int64]
+) -> NDArray[np.uint8]:
     return count_matched(
         subject=subject,
-        contributor=found.rows["contributor"],
-        reference=found.rows["reference"],
-        token=found.query,
+        contributor=found.rows["contributor"][place],
+        reference=found.rows["reference"][place],
+        token=found.query[place],
     )
 
 
@@ -166,7 +185,7 @@ def _outcome(call: Call, question: VerdictQuestion, found: Found, *, answer: Ans
     stream = StreamKey(call.partner.number, question.batch_id)
     seen = find_repeat(call.read, stream, question.frame_number)
     remembered, charged = _remember(call, question, seen)
-    listed_count = int(np.unique(found.query).size)
+    listed_count = int(found.listed.size)
     entitled_count = int(np.count_nonzero(found.entitled))
 
     def expect(txn: Transaction) -> None:

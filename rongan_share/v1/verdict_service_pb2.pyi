@@ -311,6 +311,7 @@ class CheckSubjectResponse(_message.Message):
     QUOTA_LEFT_FIELD_NUMBER: _builtins.int
     ENTRY_INDEX_FIELD_NUMBER: _builtins.int
     NONCE_FIELD_NUMBER: _builtins.int
+    LISTING_COUNT_FIELD_NUMBER: _builtins.int
     state: _vocabulary_pb2.State.ValueType
     """state: LISTED if any token is; NOT_LISTED if all tokens that may be asked about are not listed;
     NOT_ENTITLED if none may be; INDETERMINATE if nothing is listed and one cannot be told.
@@ -329,6 +330,10 @@ class CheckSubjectResponse(_message.Message):
     """entry_index: place of the entry in the audit log. Not part of the answer's canonical bytes."""
     nonce: _builtins.bytes
     """nonce: 32 bytes that open the entry's commitments. Not part of the answer's canonical bytes."""
+    listing_count: _builtins.int
+    """listing_count: how many listings took part in the fold, once for each token they were found
+    under; 0 at detail VERDICT. Above 1,000 not all of them are in `listings`.
+    """
     @_builtins.property
     def token_states(self) -> _containers.RepeatedScalarFieldContainer[_vocabulary_pb2.State.ValueType]:
         """token_states: the state of each token, in the order of the request."""
@@ -339,8 +344,8 @@ class CheckSubjectResponse(_message.Message):
 
     @_builtins.property
     def listings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListingDetail]:
-        """listings: every listing that took part in the fold, by token and listing id; none at detail
-        VERDICT, where their number would tell of sources.
+        """listings: listings that took part in the fold, by token and listing id, the first 1,000; none at
+        detail VERDICT, where their number would tell of sources.
         """
 
     @_builtins.property
@@ -372,10 +377,11 @@ class CheckSubjectResponse(_message.Message):
         quota_left: Global___QuotaLeft | None = ...,
         entry_index: _builtins.int = ...,
         nonce: _builtins.bytes = ...,
+        listing_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "not_granted", b"not_granted", "quota_left", b"quota_left", "summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "coverage", b"coverage", "entry_index", b"entry_index", "epoch", b"epoch", "list_sequence", b"list_sequence", "listings", b"listings", "matched_count", b"matched_count", "nonce", b"nonce", "not_granted", b"not_granted", "quota_left", b"quota_left", "state", b"state", "summary", b"summary", "taxonomy_version", b"taxonomy_version", "token_states", b"token_states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "coverage", b"coverage", "entry_index", b"entry_index", "epoch", b"epoch", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "listings", b"listings", "matched_count", b"matched_count", "nonce", b"nonce", "not_granted", b"not_granted", "quota_left", b"quota_left", "state", b"state", "summary", b"summary", "taxonomy_version", b"taxonomy_version", "token_states", b"token_states"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

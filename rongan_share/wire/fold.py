@@ -141,24 +141,38 @@ def count_matched(
     contributor: NDArray[np.uint32],
     reference: NDArray[np.bytes_],
     token: NDArray[np.int64],
-) -> dict[int, int]:
+) -> NDArray[np.uint8]:
     """Counts, for each subject, the most tokens that meet in one (partner, reference).
 
     Args:
-        subject: Subject of each row.
+        subject: Subject of each row, 0 to 2^32 - 1.
         contributor: Partner number of each row.
         reference: 16-byte reference of each row.
-        token: Token index of each row.
+        token: Number of each row's token, 0 to 2^32 - 1; the same for equal tokens.
+
+    Returns:
+        One count for each subject that has rows, ascending by subject.
     """
-    tokens: dict[tuple[int, int, bytes], set[int]] = {}
-    for key in zip(
-        subject.tolist(), contributor.tolist(), reference.tolist(), token.tolist(), strict=True
-    ):
-        tokens.setdefault(key[:3], set()).add(key[3])
-    most: dict[int, int] = {}
-    for (number, _, _), met in tokens.items():
-        most[number] = max(most.get(number, 0), len(met))
-    return most
+    # Big-endian, so that the order of the bytes is the order of the subjects.
+    keys = np.zeros((subject.size, 28), np.uint8)
+    keys[:, 0:4] = subject.astype(">u4").view(np.uint8).reshape(-1, 4)
+    keys[:, 4:8] = contributor.astype(">u4").view(np.uint8).reshape(-1, 4)
+    keys[:, 8:24] = np.ascontiguousarray(reference).view(np.uint8).reshape(-1, 16)
+    keys[:, 24:28] = token.astype(">u4").view(np.uint8).reshape(-1, 4)
+    met = np.unique(keys.reshape(-1).view("S28"))
+    if not met.size:
+        return np.zeros(0, np.uint8)
+    records = np.frombuffer(met.tobytes(), np.uint8).reshape(-1, 28)
+    record_starts = _starts(records[:, :24])
+    counts = np.diff(record_starts, append=met.size)
+    subject_starts = _starts(records[record_starts, :4])
+    return np.maximum.reduceat(np.minimum(counts, 255), subject_starts).astype(np.uint8)
+
+
+def _starts(ordered: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Returns where runs of equal rows begin."""
+    changes = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return np.flatnonzero(np.concatenate(([True], changes)))
 
 
 def _count_sources(

@@ -205,6 +205,7 @@ def expect_check(world: World, asker: Asker, asked: Asked) -> verdict_pb.CheckSu
         answer.matched_count = fold_model.matched(rows)
         if asker.detail >= DetailLevel.CATEGORY:
             answer.listings.extend(world.detail(each, index, asker.detail) for index, each in pairs)
+            answer.listing_count = len(pairs)
     return answer
 
 

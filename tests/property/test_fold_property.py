@@ -132,11 +132,11 @@ def test_matched_is_the_most_tokens_in_one_record(
         reference=np.array([row.reference for _, _, row in rows], "S16"),
         token=np.array([token for _, token, _ in rows], np.int64),
     )
-    expected = {
-        number: fold_model.matched((t, row) for subject, t, row in rows if subject == number)
-        for number in {subject for subject, _, _ in rows}
-    }
-    assert found == expected
+    expected = [
+        fold_model.matched((t, row) for subject, t, row in rows if subject == number)
+        for number in sorted({subject for subject, _, _ in rows})
+    ]
+    assert found.tolist() == expected
 
 
 def test_sources_are_capped_at_255() -> None:
