@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 import tomllib
@@ -21,11 +21,11 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     Attributes:
         address: Host and port of the main listener; port 0 takes a free one.
-        max_streams: Streams admitted at once over all partners.
+        max_streams: Streams that get a thread at once over all partners; more of them queue.
     """
 
     address: str
-    max_streams: int = 2_000
+    max_streams: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
 
 
 class KeySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +38,7 @@ class KeySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     hub_key: Path
-    hub_key_id: int
+    hub_key_id: Annotated[int, msgspec.Meta(ge=1, le=255)]
     epoch_keys: Path
 
 

@@ -7,7 +7,6 @@ reply.
 
 from __future__ import annotations
 
-from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.reasons import Reason
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "Reason",
     "RonganError",
     "StartRefusedError",
-    "refuse_malformed",
 ]
 
 
@@ -25,7 +23,8 @@ class RonganError(Exception):
 
     Attributes:
         reason: Row of the one table.
-        metadata: Exactly the keys that the row names, as text.
+        metadata: The keys that the row names, as text; the gate adds `callId`, and for
+            frames `frameNumber`.
         retry_after_seconds: Time to wait, only where the table says RetryInfo.
     """
 
@@ -63,8 +62,3 @@ class MovedError(Exception):
 
 class StartRefusedError(Exception):
     """The hub will not start; the text says why, for its operator."""
-
-
-def refuse_malformed(error: MalformedError, *, prefix: str = "") -> RonganError:
-    """Turns a broken form into its refusal; the field is named from the request's root."""
-    return RonganError(Reason.REQUEST_MALFORMED, field=prefix + error.field, rule=error.rule)

@@ -1,6 +1,6 @@
 """Re-derives the log from its entries.
 
-It shares only `wire` and the ledger's reading side with the writer.
+It shares the entry's form, `wire` and the ledger's reading side with the writer, nothing else.
 """
 
 from __future__ import annotations

@@ -134,9 +134,11 @@ class Follower:
                 continue
             try:
                 merged = merge(runs[place], runs[place + 1], bottom=place == 0)
-            except MemoryError:
+            except Exception:  # noqa: BLE001 - logged, and nobody waits for it
                 # Unmerged runs answer as rightly, only slower.
                 _log.exception("runs cannot be merged")
+                with self._building:
+                    self._kept = 0
                 return
             with self._building:
                 self._kept = 0

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rongan_share.model.listing import LISTING_DTYPE
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -139,11 +137,6 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
     rows = np.concatenate((kept, newer.rows))
     rows = rows[np.argsort(rows["listing_id"], kind="stable")]
     return Run(rows, replaced)
-
-
-def empty_run() -> Run:
-    """Returns a run without listings."""
-    return Run(np.zeros(0, LISTING_DTYPE), NO_IDS)
 
 
 def split_tokens(tokens: NDArray[np.bytes_]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

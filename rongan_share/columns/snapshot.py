@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from rongan_share.columns.run import NO_IDS, Matches, Run, merge, owner_keys, split_tokens
+from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import LISTING_DTYPE
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Snapshot:
         """Returns the present rows of listings that live in this snapshot, in the order asked.
 
         Raises:
-            KeyError: A listing does not live here.
+            RonganError: STORE_CORRUPT, a listing does not live here.
         """
         rows = np.zeros(listing_ids.size, LISTING_DTYPE)
         missing = np.ones(listing_ids.size, np.bool_)
@@ -110,8 +111,7 @@ class Snapshot:
             rows[found] = run.rows[position[found]]
             missing &= ~found & ~np.isin(listing_ids, run.replaced)
         if (rows["listing_id"] != listing_ids).any():
-            msg = "a journal frame names a listing that does not live"
-            raise KeyError(msg)
+            raise RonganError(Reason.STORE_CORRUPT)
         return rows
 
     def extend(self, run: Run, sequence: int, *, merging: Merging = AT_ONCE) -> Snapshot:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
@@ -15,7 +16,7 @@ from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.replies import abort, status_of
 from rongan_share.gate.routes import Reading, Route
-from rongan_share.gate.streams import FrameRefused, answer_frames
+from rongan_share.gate.streams import Arrival, FrameRefused, answer_frames
 from rongan_share.gate.walk import Peer, Walk
 
 if TYPE_CHECKING:
@@ -74,12 +75,16 @@ class Gate:
     ) -> Iterator[bytes]:
         make_peer = peer_of(context)
         try:
-            messages = (parse(route, raw) for raw in received(requests, context))
-            yield from answer_frames(self._walk, route, messages, make_peer=make_peer)
+            arrivals = (
+                Arrival(make_peer(), partial(parse, route, raw))
+                for raw in received(requests, context)
+            )
+            self._walk.admit(route, make_peer())
+            yield from answer_frames(self._walk, route, arrivals)
         except FrameRefused as refused:
             self._refuse(
                 route,
-                make_peer(),
+                refused.peer or make_peer(),
                 refused.cause,
                 context=context,
                 frame_number=refused.frame_number,
@@ -118,10 +123,8 @@ def reader(route: Route, raw: bytes) -> Callable[[], Reading]:
     """Returns what reads a unary request, once its caller is known."""
 
     def read() -> Reading:
-        if route.read is None:
-            # What is not served is not read either; the walk refuses it.
-            return Reading(None, b"")
-        return route.read(parse(route, raw))
+        message = parse(route, raw)
+        return Reading(message, b"") if route.read is None else route.read(message)
 
     return read
 

@@ -34,12 +34,15 @@ def refuse_early(route: Route, call: Call, question: Question) -> None:
     spend(quota, state, meter=route.meter, cost=cost, now=call.now)
 
 
-def charge_of(call: Call, outcome: Outcome) -> Charge | None:
-    """Returns what the commit must debit, or None for what has no meter."""
-    if outcome.meter is None:
+def charge_of(route: Route, call: Call, outcome: Outcome) -> Charge | None:
+    """Returns what the commit must debit, or None where there is no meter or no agreement.
+
+    A free item of a metered route is charged nothing, but its answer says what is left.
+    """
+    if route.meter is None or call.caller.caller_id not in call.registry.agreements:
         return None
-    quota = quota_of(call.agreement, outcome.meter)
-    return Charge(call.partner.number, outcome.meter, quota, outcome.cost)
+    quota = quota_of(call.agreement, route.meter)
+    return Charge(call.partner.number, route.meter, quota, outcome.cost)
 
 
 def quota_of(agreement: Agreement, meter: Meter) -> Quota:

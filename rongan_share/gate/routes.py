@@ -141,5 +141,7 @@ def _verify_complete(row: Route) -> None:
         raise StartRefusedError(
             f"{row.method}: partners' routes need a scope, operators' have none"
         )
+    if (row.meter is None) != (row.cost is free):
+        raise StartRefusedError(f"{row.method} needs a meter and a cost, or neither")
     if row.serve is not None and (row.read is None) == (row.frames is None):
         raise StartRefusedError(f"{row.method} must be read either as one request or as frames")

@@ -30,12 +30,27 @@ class FrameRefused(Exception):  # noqa: N818 - carries a refusal, is none of the
     Attributes:
         frame_number: Its number; 0 where it has none.
         cause: The refusal, or whatever went wrong.
+        peer: The other end as the frame arrived; None if it never did.
     """
 
-    def __init__(self, frame_number: int, cause: Exception) -> None:
+    def __init__(self, frame_number: int, cause: Exception, peer: Peer | None) -> None:
         super().__init__(frame_number)
         self.frame_number = frame_number
         self.cause = cause
+        self.peer = peer
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message of a stream as it arrived.
+
+    Attributes:
+        peer: The other end, with the moment of receipt.
+        parse: Reads the message.
+    """
+
+    peer: Peer
+    parse: Callable[[], Message]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,63 +58,57 @@ class _Decided:
     """A frame on its way to the disk, or the refusal that ends the stream."""
 
     frame_number: int
+    peer: Peer | None
     pending: Pending | None
     cause: Exception | None
 
 
-def answer_frames(
-    walk: Walk, route: Route, messages: Iterator[Message], *, make_peer: Callable[[], Peer]
-) -> Iterator[bytes]:
-    """Answers the frames of one stream.
+def answer_frames(walk: Walk, route: Route, arrivals: Iterator[Arrival]) -> Iterator[bytes]:
+    """Answers the frames of one stream whose caller was let in.
 
     Raises:
         FrameRefused: A frame was refused; later ones were neither evaluated nor charged.
-        RonganError: The stream did not open.
     """
-    if route.frames is None:
+    side = route.frames
+    if side is None:
         raise RonganError(Reason.RPC_NOT_SERVED)
-    decided = _decide_frames(walk, route, messages, make_peer=make_peer)
-    if route.frames.read_ahead:
+    decided = _decide_frames(walk, route, side, arrivals=arrivals)
+    if side.read_ahead:
         decided = _ahead(decided)
     for item in decided:
         if item.pending is None:
-            raise FrameRefused(item.frame_number, item.cause or RonganError(Reason.INTERNAL))
+            cause = item.cause or RonganError(Reason.INTERNAL)
+            raise FrameRefused(item.frame_number, cause, item.peer)
         try:
             answer = walk.settle(item.pending)
         except RonganError as error:
-            raise FrameRefused(item.frame_number, error) from error
+            raise FrameRefused(item.frame_number, error, item.peer) from error
         yield answer.SerializeToString()
 
 
 def _decide_frames(
-    walk: Walk, route: Route, messages: Iterator[Message], *, make_peer: Callable[[], Peer]
+    walk: Walk, route: Route, side: FrameSide, *, arrivals: Iterator[Arrival]
 ) -> Iterator[_Decided]:
     """Takes frame after frame up to its commit, and stops at the first refusal."""
-    side = route.frames
-    if side is None:
-        return
+    opening: Any = None
     after: Link | None = None
-    expected = 0
-    number = 0
+    expected = number = 0
+    peer: Peer | None = None
     try:
-        walk.admit(route, make_peer())
-        first = next(messages, None)
-        if first is None:
-            return
-        opening = _read_open(side, first)
-        for message in messages:
-            peer = make_peer()
-            frame = _read_frame(message)
+        for arrival in arrivals:
+            number, peer = 0, arrival.peer
+            if opening is None:
+                opening = _read_open(side, arrival.parse())
+                continue
+            frame = _read_frame(arrival.parse())
             number = frame.frame_number
             _verify_next(number, expected)
             expected = number + 1
-            read = partial(side.read, opening, frame)
-            pending = walk.decide(route, peer, read, after=after)
+            pending = walk.decide(route, peer, partial(side.read, opening, frame), after=after)
             after = pending.link
-            yield _Decided(number, pending, None)
-            number = 0
+            yield _Decided(number, peer, pending, None)
     except Exception as error:  # noqa: BLE001 - handed to the gate, which knows what to do with it
-        yield _Decided(number, None, error)
+        yield _Decided(number, peer, None, error)
 
 
 def _verify_next(number: int, expected: int) -> None:

@@ -224,7 +224,7 @@ def _propose(
         expectations=outcome.expectations,
         link=link,
         after=after,
-        charge=charge_of(call, outcome),
+        charge=charge_of(parts.route, call, outcome),
         takes_sequence=outcome.takes_sequence,
         bumps_generation=outcome.bumps_generation,
         writes=outcome.writes,

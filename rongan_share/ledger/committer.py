@@ -102,8 +102,8 @@ class Proposal:
         generation: Gate generation it was decided on; None where it depends on none.
         day: Date in Asia/Shanghai it was decided on; None where it depends on none.
         expectations: Each raises MovedError if what the decision read has changed.
-        link: The item's own place in its stream, and
-        after: the link of the item before it; None where it follows none.
+        link: The item's own place in its stream.
+        after: Link of the item before it in its stream; None where it follows none.
         charge: What it costs.
         takes_sequence: Whether it is an accepted change of listings.
         bumps_generation: Whether decisions under way must be made again after it.
@@ -161,7 +161,7 @@ class Committer:
         )
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._stopping = False
-        self._gate = threading.Lock()
+        self._submitting = threading.Lock()
 
     def start(self) -> None:
         """Starts the thread."""
@@ -178,7 +178,7 @@ class Committer:
             RonganError: HUB_STOPPING.
         """
         future: Future[Committed] = Future()
-        with self._gate:
+        with self._submitting:
             if self._stopping:
                 raise RonganError(Reason.HUB_STOPPING, retry_after_seconds=1.0)
             self._queue.put((proposal, future))
@@ -186,7 +186,7 @@ class Committer:
 
     def stop(self) -> None:
         """Commits what is queued and ends the thread."""
-        with self._gate:
+        with self._submitting:
             self._stopping = True
             self._queue.put(None)
         self._thread.join()
@@ -272,7 +272,10 @@ def _tell(results: list[tuple[Future[Committed], Committed | Exception]]) -> Non
 
 
 def _place(group: _Group, proposal: Proposal) -> Committed:
-    """Writes one item after every check that could hand it back: a refused one leaves no trace."""
+    """Writes one item after every check that could hand it back.
+
+    A refused one leaves no trace, but for a debt that a clock gone back had made too long.
+    """
     txn = group.txn
     if proposal.generation is not None and proposal.generation != counters.get_generation(txn):
         raise MovedError

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.ledger.sealed import SEAL_BYTES
 from rongan_share.wire.frames import CONTRIBUTE_COLUMNS
@@ -132,11 +133,14 @@ def list_frames(txn: Transaction, after: int) -> Iterator[JournalFrame]:
 
 
 def parse_frame(sequence: int, payload: bytes) -> JournalFrame:
-    """Reads a journal value whose checksum was found good."""
+    """Reads a journal value whose checksum was found good.
+
+    Raises:
+        LedgerCorruptError: It has a format or kind that this hub does not know.
+    """
     value_format, kind, *fields = _HEADER.unpack_from(payload)
     if value_format != VALUE_FORMAT or kind != ValueKind.ROWS:
-        msg = f"journal value {sequence} has format {value_format} and kind {kind}"
-        raise NotImplementedError(msg)
+        raise LedgerCorruptError(Table.JOURNAL.value, sequence.to_bytes(8, "big"))
     header = RowsHeader(*fields)
     columns: dict[str, NDArray[Any]] = {}
     at = _HEADER.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
@@ -104,41 +103,40 @@ class Hub:
         except BaseException:
             self.ledger.close()
             raise
-        self._stopped = threading.Event()
+        self._ending = ExitStack()
+        self._ending.callback(self.ledger.close)
 
     def start(self) -> None:
-        """Reads the journal and begins to serve; the start stands in the audit log."""
-        self.follower.start()
-        self.committer.start()
-        self._refusals.start()
-        self._housekeeping.start()
-        offset = self._settings.clock.offset_seconds
-        note(self.committer, "hub/start", {"version": __version__, "clock_offset": str(offset)})
-        self._server.start()
-        self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        """Reads the journal and begins to serve; the start stands in the audit log.
+
+        Raises:
+            RonganError: The journal cannot be read; nothing of the hub is left running.
+        """
+        # What was started is stopped in the opposite order, whatever fails on the way.
+        with self._ending.pop_all() as ending:
+            self.follower.start()
+            ending.callback(self.follower.stop)
+            self.committer.start()
+            ending.callback(self.committer.stop)
+            self._housekeeping.start()
+            ending.callback(self._housekeeping.stop)
+            offset = self._settings.clock.offset_seconds
+            note(self.committer, "hub/start", {"version": __version__, "clock_offset": str(offset)})
+            ending.callback(note, self.committer, "hub/stop", {})
+            self._refusals.start()
+            ending.callback(self._refusals.stop)
+            self._server.start()
+            self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+            self._ending = ending.pop_all()
 
     def stop(self, grace_seconds: float = STOP_SECONDS) -> None:
         """Refuses new calls, lets those under way finish, commits what is queued, closes."""
-        if self._stopped.is_set():
-            return
-        self._stopped.set()
-        with ExitStack() as ending:
-            # Whatever fails on the way, everything after it still stops, in this order from below.
-            ending.callback(self.ledger.close)
-            ending.callback(self.follower.stop)
-            ending.callback(self._housekeeping.stop)
-            ending.callback(self.committer.stop)
-            ending.callback(note, self.committer, "hub/stop", {})
-            ending.callback(self._refusals.stop)
+        with self._ending.pop_all():
             self._health.enter_graceful_shutdown()
             self._server.stop(grace_seconds).wait()
 
     def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.ledger.close()
-            raise
+        self.start()
         return self
 
     def __exit__(

@@ -131,7 +131,11 @@ def certificate_registrar(
 
     def register_certificate(call: Call, request: pb.RegisterCertificateRequest) -> Outcome:
         leaf = _issued_leaf(call, request.certificate_der)
-        claim = read_claim(leaf, call.hub.trust_domain)
+        try:
+            claim = read_claim(leaf, call.hub.trust_domain)
+        except RonganError as error:
+            # It is the certificate in the request that is at fault, not the operator's own.
+            raise malformed("certificate_der", error.metadata["rule"]) from None
         if claim.kind is not HolderKind.PARTNER:
             raise malformed("certificate_der", "a certificate of a partner")
         find_partner(call, claim.caller_id)

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from rongan_share.errors import Reason, RonganError
-from rongan_share.model.quota import Meter
 from rongan_share.wire.vocabulary import (
     Channel,
     DetailLevel,
@@ -124,7 +123,6 @@ class Outcome:
         disclosure: Listing ids shown, u64 each; empty for none.
         business_refs: The partner's pseudonyms; empty for none.
         names_entry: Whether the answer itself names an entry, an earlier one or none.
-        meter: Which quota pays; None for free calls.
         cost: Tokens or rows.
         takes_sequence: Whether it is an accepted change of listings.
         bumps_generation: Whether decisions under way must be made again after it.
@@ -142,7 +140,6 @@ class Outcome:
     disclosure: bytes = b""
     business_refs: bytes = b""
     names_entry: bool = False
-    meter: Meter | None = None
     cost: int = 0
     takes_sequence: bool = False
     bumps_generation: bool = False
@@ -174,7 +171,7 @@ def read_number(kind: type[Number], value: int, field_name: str) -> Number:
     try:
         return kind(value)
     except ValueError:
-        raise malformed(field_name, f"a known {kind.__name__}, not {value}") from None
+        raise malformed(field_name, f"a known {kind.__name__}") from None
 
 
 def read_bytes(value: bytes, length: int, field_name: str) -> bytes:
@@ -188,14 +185,25 @@ def read_bytes(value: bytes, length: int, field_name: str) -> bytes:
     return value
 
 
-def read_text(value: str, field_name: str, *, least: int, most: int) -> str:
+def read_text(
+    value: str, field_name: str, *, least: int, most: int, most_bytes: int | None = None
+) -> str:
     """Reads a text of bounded length without control characters.
+
+    Args:
+        value: The text.
+        field_name: Its field, for the refusal.
+        least: Fewest characters.
+        most: Most characters.
+        most_bytes: Most bytes of UTF-8, where those are what is bounded.
 
     Raises:
         RonganError: REQUEST_MALFORMED.
     """
     if not least <= len(value) <= most or not value.isprintable():
         raise malformed(field_name, f"{least} to {most} printable characters")
+    if most_bytes is not None and len(value.encode()) > most_bytes:
+        raise malformed(field_name, f"at most {most_bytes} bytes of UTF-8")
     return value
 
 

@@ -20,7 +20,6 @@ from rongan_share.ledger.streams import (
     put_frame,
     put_highest_frame,
 )
-from rongan_share.model.quota import Meter
 from rongan_share.services.call import Call, Outcome, Scope, read_bytes
 from rongan_share.services.rows import Resolved, check_rows, resolve_rows
 from rongan_share.v1 import contribution_service_pb2 as pb
@@ -52,10 +51,9 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         )
     check_rows(call, frame)
     last = get_last_of_partner(call.read, call.partner.number)
+    snapshot = call.snapshot(last)
     enciphered = _encipher(call, frame)
-    resolved = resolve_rows(
-        call, frame, call.snapshot(last), enciphered=np.frombuffer(enciphered, "S16")
-    )
+    resolved = resolve_rows(call, frame, snapshot, enciphered=np.frombuffer(enciphered, "S16"))
     packed = _pack(call, frame, enciphered, resolved=resolved)
     added_count = _count(frame, RowOperation.ADD) - resolved.unchanged_count
     counts = {
@@ -75,9 +73,7 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         complete=_put_sequence,
         counts={**counts, "rows": frame.row_count, "charged": frame.cost},
         facts=_stream_facts(frame),
-        snapshot_sequence=last,
-        # Taking back is free and open without an agreement; with one, the answer says what is left.
-        meter=Meter.CONTRIBUTION if call.caller.caller_id in call.registry.agreements else None,
+        snapshot_sequence=snapshot.sequence,
         cost=frame.cost,
         takes_sequence=True,
         expectations=(_expect_unmoved(call, frame, last),),
@@ -113,7 +109,7 @@ def find_kept(call: Call, frame: ContributionFrame) -> KeptFrame | None:
     if kept is None or nanoseconds(call.now) - kept.time_ns >= FRAME_MEMORY_NS:
         raise RonganError(Reason.STREAM_TOO_OLD, highest=highest)
     if kept.digest != call.blind(frame.digest):
-        raise RonganError(Reason.FRAME_CONFLICT, frameNumber=frame.frame_number)
+        raise RonganError(Reason.FRAME_CONFLICT)
     return kept
 
 

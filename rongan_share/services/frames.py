@@ -88,7 +88,13 @@ def check_open(opening: ContributeOpen) -> None:
     read_number(Suite, opening.suite, "open.suite")
     refuse_unserved(opening, ("next_epoch",), "open.")
     if opening.legal_basis_ref:
-        read_text(opening.legal_basis_ref, "open.legal_basis_ref", least=1, most=_LEGAL_BASIS_BYTES)
+        read_text(
+            opening.legal_basis_ref,
+            "open.legal_basis_ref",
+            least=1,
+            most=_LEGAL_BASIS_BYTES,
+            most_bytes=_LEGAL_BASIS_BYTES,
+        )
 
 
 def read_frame(opening: ContributeOpen, frame: ContributeFrame) -> ContributionFrame:

@@ -204,9 +204,7 @@ def _read_origin(origin: Origin, prefix: str) -> bytes:
     for name in _ORIGIN_FIELDS:
         value = getattr(origin, name)
         if value:
-            read_text(value, prefix + name, least=1, most=_ORIGIN_BYTES)
-            if len(value.encode()) > _ORIGIN_BYTES:
-                raise malformed(prefix + name, f"at most {_ORIGIN_BYTES} bytes of UTF-8")
+            read_text(value, prefix + name, least=1, most=_ORIGIN_BYTES, most_bytes=_ORIGIN_BYTES)
     return encode_message(origin)
 
 

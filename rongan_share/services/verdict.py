@@ -10,7 +10,6 @@ from rongan_share.clock import nanoseconds
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.streams import REPEAT_MEMORY_NS, Repeat, StreamKey, find_repeat, put_repeat
-from rongan_share.model.quota import Meter
 from rongan_share.services.call import Call, Outcome
 from rongan_share.services.lookup import Found, chargeable_count, look_up
 from rongan_share.v1 import verdict_service_pb2 as pb
@@ -96,7 +95,7 @@ def _put_ruling(answer: Answer, call: Call, found: Found) -> None:
 
 
 def _subject_state(states: NDArray[np.int64]) -> State:
-    """Folds token states into the subject's: nothing unknown may read as not listed."""
+    """Folds token states into the subject's: what may be asked about decides, listed first."""
     if (states == State.LISTED).any():
         return State.LISTED
     if (states == State.NOT_LISTED).any():
@@ -206,7 +205,6 @@ def _outcome(call: Call, question: VerdictQuestion, found: Found, *, answer: Ans
         snapshot_sequence=found.sequence,
         disclosure=found.disclosure,
         business_refs=question.business_refs,
-        meter=Meter.QUERY,
         cost=entitled_count if charged else 0,
         expectations=(expect,),
         writes=(_write_repeat(stream, question.frame_number, remembered),),
@@ -231,7 +229,7 @@ def _remember(call: Call, question: VerdictQuestion, seen: Repeat | None) -> tup
     if seen is None or nanoseconds(call.now) - seen.time_ns >= REPEAT_MEMORY_NS:
         return Repeat(digest, 0, 0), True
     if seen.digest != digest:
-        raise RonganError(Reason.FRAME_CONFLICT, frameNumber=question.frame_number)
+        raise RonganError(Reason.FRAME_CONFLICT)
     if seen.uncharged_count >= UNCHARGED_REPEATS:
         return seen, True
     return Repeat(seen.digest, seen.time_ns, seen.uncharged_count + 1), False

@@ -123,7 +123,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_FRAME_CONFLICT: _ErrorReason.ValueType  # 24
     """ABORTED: a frame or call id was used before with other content.
-    Metadata: frameNumber. Sample: {frameNumber: "7"}.
+    Metadata: none.
     """
     ERROR_REASON_STALE_VERSION: _ErrorReason.ValueType  # 25
     """ABORTED: the object was changed since it was read.
@@ -270,7 +270,7 @@ Metadata: highest. Sample: {highest: "912"}.
 """
 ERROR_REASON_FRAME_CONFLICT: ErrorReason.ValueType  # 24
 """ABORTED: a frame or call id was used before with other content.
-Metadata: frameNumber. Sample: {frameNumber: "7"}.
+Metadata: none.
 """
 ERROR_REASON_STALE_VERSION: ErrorReason.ValueType  # 25
 """ABORTED: the object was changed since it was read.

@@ -120,7 +120,7 @@ class Reason(Enum):
         Retry.NEVER,
     )
     FRAME_CONFLICT = Refusal(
-        "ABORTED", "the id was used before with other content", ("frameNumber",), Retry.NEVER
+        "ABORTED", "the id was used before with other content", (), Retry.NEVER
     )
     STALE_VERSION = Refusal(
         "ABORTED", "the object was changed since it was read", ("version",), Retry.RE_READ

@@ -201,7 +201,7 @@ def test_repeated_question_is_free_three_times(hub: HubUnderTest) -> None:
     other.CopyFrom(request)
     other.tokens = fresh()
     told = refused(hub, lambda: ask(caller, other), by="q-rep", still=True)
-    assert told == ("ABORTED", "FRAME_CONFLICT", {"frameNumber": "0"})
+    assert told == ("ABORTED", "FRAME_CONFLICT", {})
     advance(hub, days=1)
     assert ask(caller, other).quota_left.day_count == HUGE - 1
 

@@ -237,7 +237,7 @@ OPENINGS: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
     "suite": (
         {"suite": 9},
         "REQUEST_MALFORMED",
-        {"field": "open.suite", "rule": "a known Suite, not 9"},
+        {"field": "open.suite", "rule": "a known Suite"},
     ),
     "legal basis": (
         {"legal_basis_ref": "x" * 129},

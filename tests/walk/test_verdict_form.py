@@ -53,15 +53,15 @@ def test_column_of_a_question(hub: HubUnderTest, asker: Stubs, case: str) -> Non
 
 
 FIELDS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "no purpose": ({"purpose": 0}, "purpose", "a known Purpose, not 0"),
-    "purpose 99": ({"purpose": 99}, "purpose", "a known Purpose, not 99"),
-    "purpose -1": ({"purpose": -1}, "purpose", "a known Purpose, not -1"),
-    "no channel": ({"channel": 0}, "channel", "a known Channel, not 0"),
-    "channel 10": ({"channel": 10}, "channel", "a known Channel, not 10"),
-    "no suite": ({"suite": 0}, "suite", "a known Suite, not 0"),
-    "suite 3": ({"suite": 3}, "suite", "a known Suite, not 3"),
-    "no detail": ({"detail_level": 0}, "detail_level", "a known DetailLevel, not 0"),
-    "detail 4": ({"detail_level": 4}, "detail_level", "a known DetailLevel, not 4"),
+    "no purpose": ({"purpose": 0}, "purpose", "a known Purpose"),
+    "purpose 99": ({"purpose": 99}, "purpose", "a known Purpose"),
+    "purpose -1": ({"purpose": -1}, "purpose", "a known Purpose"),
+    "no channel": ({"channel": 0}, "channel", "a known Channel"),
+    "channel 10": ({"channel": 10}, "channel", "a known Channel"),
+    "no suite": ({"suite": 0}, "suite", "a known Suite"),
+    "suite 3": ({"suite": 3}, "suite", "a known Suite"),
+    "no detail": ({"detail_level": 0}, "detail_level", "a known DetailLevel"),
+    "detail 4": ({"detail_level": 4}, "detail_level", "a known DetailLevel"),
     "category at VERDICT": (
         {"detail_level": DetailLevel.VERDICT, "category_bits": bits("E4")},
         "category_bits",
@@ -175,7 +175,7 @@ def test_types_are_declared_once(hub: HubUnderTest, asker: Stubs) -> None:
     metadata = {"column": "types", "rule": "empty where open.type is set", "frameNumber": "1"}
     assert told == (INVALID, "COLUMN_MALFORMED", metadata)
     told = refused(hub, lambda: ask_stream(asker, verdict_open(type=77)), by="f-asker")
-    metadata = {"field": "open.type", "rule": "a known IdentifierType, not 77"}
+    metadata = {"field": "open.type", "rule": "a known IdentifierType"}
     assert told == (INVALID, "REQUEST_MALFORMED", metadata)
 
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from rongan_share.columns.build import follow
 from rongan_share.columns.snapshot import Snapshot
+from rongan_share.errors import RonganError
 from rongan_share.ledger.journal import COLUMN_DTYPES, JournalFrame, RowsHeader
 from rongan_share.model.listing import AMENDED_COLUMNS, VALUE_COLUMNS, listing_id_of
 from rongan_share.wire.vocabulary import RowOperation
@@ -292,9 +293,9 @@ def test_withdrawn_listing_has_no_row() -> None:
     history.append(1, [(RowOperation.WITHDRAW, identity, some(0))])
     snapshot = follow(Snapshot(0), history.frames)
     gone = np.array([listing_id_of(1, 0)], "<u8")
-    with pytest.raises(KeyError):
+    with pytest.raises(RonganError):
         snapshot.rows_of(gone)
-    with pytest.raises(KeyError):
+    with pytest.raises(RonganError):
         Snapshot(0).rows_of(gone)
 
 

@@ -147,5 +147,5 @@ def test_unknown_format_or_kind_is_not_guessed_at(at: int, value: int) -> None:
     frame_of(1, seed=1, next_epoch=0, pairs=0)[1].append(capture, 1)  # type: ignore[arg-type]
     payload = bytearray(capture.put[0][2][:-16])
     payload[at] = value
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(LedgerCorruptError):
         parse_frame(1, bytes(payload))
