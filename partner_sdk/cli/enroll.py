@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -11,8 +10,7 @@ from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.messages import say
 from partner_sdk.cli.settings import Settings, example
 from partner_sdk.enrolment import make_key_and_request
-
-_PARTNER_ID = re.compile(r"[a-z0-9-]{1,64}")
+from rongan_share.wire.caller_id import CALLER_ID
 
 
 @click.command(
@@ -24,7 +22,7 @@ _PARTNER_ID = re.compile(r"[a-z0-9-]{1,64}")
 @click.pass_obj
 def enroll(settings: Settings, directory: Path, *, csr_only: bool, partner: str) -> None:
     """Makes key and request; issuing is the operator's act."""
-    if not _PARTNER_ID.fullmatch(partner):
+    if not CALLER_ID.fullmatch(partner):
         raise click.BadParameter(say("bad_partner"), param_hint="--partner")
     if not csr_only:
         raise click.UsageError(say("only_csr"))

@@ -14,12 +14,10 @@ from cryptography.x509.oid import NameOID
 
 from rongan_share.ca.profiles import Profile
 from rongan_share.ca.refusals import IssueRefusedError, Rule
+from rongan_share.wire.caller_id import CALLER_ID
 
 TRUST_DOMAIN_PATTERN = r"(?=.{1,64}\Z)[a-z0-9]+(?:[.-][a-z0-9]+)*"
 """At most 64 characters so that it fits an organisation name. Source: RFC 5280 appendix A.1."""
-
-HOLDER_NAME_PATTERN = r"(?=.{1,64}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
-"""The form of a partner id on the wire; operators' names have it too."""
 
 _DNS_NAME = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*"
@@ -46,7 +44,7 @@ class Holder:
         """Refuses what could not stand in a certificate as it is."""
         if not re.fullmatch(TRUST_DOMAIN_PATTERN, self.trust_domain):
             raise IssueRefusedError(Rule.TRUST_DOMAIN)
-        if self.name and not re.fullmatch(HOLDER_NAME_PATTERN, self.name):
+        if self.name and not CALLER_ID.fullmatch(self.name):
             raise IssueRefusedError(Rule.HOLDER_NAME)
         for host in self.hosts:
             host_name(host)
@@ -104,5 +102,5 @@ def uri_matches(uri: str, pattern: str) -> bool:
     return (
         match is not None
         and re.fullmatch(TRUST_DOMAIN_PATTERN, match[1]) is not None
-        and re.fullmatch(HOLDER_NAME_PATTERN, match[2]) is not None
+        and CALLER_ID.fullmatch(match[2]) is not None
     )

@@ -35,7 +35,7 @@ def verify_operator(caller: Caller, registry: Registry) -> None:
         raise RonganError(Reason.CALLER_UNKNOWN)
 
 
-def verify_scope(caller: Caller, registry: Registry, scope: Scope, *, day: int) -> Agreement | None:
+def verify_scope(caller: Caller, registry: Registry, scope: Scope, *, day: int) -> None:
     """Decides whether the partner's standing and agreement allow a question.
 
     Args:
@@ -44,17 +44,14 @@ def verify_scope(caller: Caller, registry: Registry, scope: Scope, *, day: int) 
         scope: What the question needs.
         day: Today in Asia/Shanghai.
 
-    Returns:
-        The agreement that rules, or None where the partner has none and needs none.
-
     Raises:
         RonganError: PARTNER_TERMINATED, PARTNER_SUSPENDED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
             AGREEMENT_EXPIRED, PURPOSE_NOT_GRANTED, SCOPE_NOT_GRANTED.
     """
     _verify_standing(registry.partners[caller.caller_id], scope)
-    agreement = registry.agreements.get(caller.caller_id)
     if not scope.agreement_needed:
-        return agreement
+        return
+    agreement = registry.agreements.get(caller.caller_id)
     if agreement is None:
         raise RonganError(Reason.NO_AGREEMENT)
     if day < agreement.start_day:
@@ -64,7 +61,6 @@ def verify_scope(caller: Caller, registry: Registry, scope: Scope, *, day: int) 
         end = date_of_day(agreement.end_day)
         raise RonganError(Reason.AGREEMENT_EXPIRED, endDay=end.isoformat())
     _verify_terms(agreement, scope)
-    return agreement
 
 
 def _verify_standing(partner: Partner, scope: Scope) -> None:

@@ -50,8 +50,8 @@ def entry_maker(
     route, call, outcome = parts.route, parts.call, parts.outcome
     asked = commitment(parts.nonce, canonical)
     answered = b"" if outcome.complete else _commit_answer(parts)
-    agreement = call.registry.agreements.get(call.caller.caller_id)
-    ruled = agreement is not None and call.caller.kind is HolderKind.PARTNER
+    partner = call.caller.kind is HolderKind.PARTNER
+    ruling = call.registry.agreements.get(call.caller.caller_id) if partner else None
     disclosure = hashlib.sha256(outcome.disclosure).digest() if outcome.disclosure else b""
 
     def make(placement: Placement) -> bytes:
@@ -64,7 +64,7 @@ def entry_maker(
             caller_kind=call.caller.kind.name.lower(),
             caller_id=call.caller.caller_id,
             serial_hex=call.caller.serial_hex,
-            agreement_version=agreement.version if agreement is not None and ruled else 0,
+            agreement_version=0 if ruling is None else ruling.version,
             purpose=outcome.purpose,
             origin=outcome.origin,
             counts=outcome.counts,

@@ -7,7 +7,6 @@ every RPC and frame.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -21,12 +20,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.caller import Caller, ClaimedCaller
 from rongan_share.model.partner import CertificateState, HolderKind
+from rongan_share.wire.caller_id import CALLER_ID
 
 if TYPE_CHECKING:
     from rongan_share.model.registry import Registry
-
-CALLER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-"""Form of partner and operator ids."""
 
 _CACHED_CERTIFICATES = 4_096
 _MIN_RSA_BITS = 2_048

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rongan_share.ledger.committer import Charge
 from rongan_share.ledger.quotas import get_quota_state
-from rongan_share.model.quota import Meter, Quota, settle, spend
+from rongan_share.model.quota import Meter, Quota, bring_up_to_date, spend
 
 if TYPE_CHECKING:
     from rongan_share.gate.routes import Question, Route
@@ -28,7 +28,7 @@ def refuse_early(route: Route, call: Call, question: Question) -> None:
         return
     quota = quota_of(call.agreement, route.meter)
     state = get_quota_state(call.read, call.partner.number, route.meter)
-    if settle(quota, state, now=call.now).theoretical_ns < state.theoretical_ns:
+    if bring_up_to_date(quota, state, now=call.now).theoretical_ns < state.theoretical_ns:
         # The clock went back: the commit alone can save the debt that is cut.
         return
     spend(quota, state, meter=route.meter, cost=cost, now=call.now)

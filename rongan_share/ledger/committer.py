@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING
 from rongan_share.clock import Clock, monotonic_ns, nanoseconds
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger import counters, entries, quotas
-from rongan_share.model.quota import Meter, Quota, QuotaLeft, QuotaState, left_of, settle, spend
+from rongan_share.model.quota import (
+    Meter,
+    Quota,
+    QuotaLeft,
+    QuotaState,
+    bring_up_to_date,
+    left_of,
+    spend,
+)
 from rongan_share.wire.days import shanghai_day
 
 if TYPE_CHECKING:
@@ -327,7 +335,7 @@ def _spend(group: _Group, charge: Charge | None) -> QuotaState | None:
     if charge is None:
         return None
     state = quotas.get_quota_state(group.txn, charge.partner_number, charge.meter)
-    settled = settle(charge.quota, state, now=group.now)
+    settled = bring_up_to_date(charge.quota, state, now=group.now)
     if settled.theoretical_ns < state.theoretical_ns:
         # Saved even if this item is refused: the time it is told to wait must come to an end.
         quotas.put_quota_state(group.txn, charge.partner_number, charge.meter, state=settled)

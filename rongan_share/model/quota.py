@@ -94,7 +94,7 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
         return state
     if cost > quota.burst_count:
         raise RonganError(Reason.FRAME_OVER_BURST, cost=cost, burst=quota.burst_count)
-    rolled = settle(quota, state, now=now)
+    rolled = bring_up_to_date(quota, state, now=now)
     now_ns = nanoseconds(now)
     start = max(rolled.theoretical_ns, now_ns)
     after = start + _duration_ns(quota, cost)
@@ -111,7 +111,7 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
     )
 
 
-def settle(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaState:
+def bring_up_to_date(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaState:
     """Brings what was spent up to date: new counters on a new date, and a clock that went back.
 
     Going back refills nothing, but must not lock out for longer than one period either: a debt
@@ -133,7 +133,7 @@ def settle(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaState:
 
 def left_of(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaLeft:
     """Tells what may still be spent."""
-    rolled = settle(quota, state, now=now)
+    rolled = bring_up_to_date(quota, state, now=now)
     owed_ns = max(0, rolled.theoretical_ns - nanoseconds(now))
     owed = -(-owed_ns * quota.rate_per_second // _SECOND_NS)
     return QuotaLeft(

@@ -10,6 +10,7 @@ from rongan_share.model.agreement import (
     ContributionRights,
 )
 from rongan_share.model.quota import Quota
+from rongan_share.services.bits import SOURCE_CLASS_BITS
 from rongan_share.services.call import malformed, read_number
 from rongan_share.v1 import agreement_pb2, vocabulary_pb2
 from rongan_share.wire.days import MAX_DAY
@@ -18,7 +19,6 @@ from rongan_share.wire.vocabulary import (
     DetailLevel,
     ProductLine,
     Purpose,
-    SourceClass,
     Suite,
 )
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _SET_BY_HUB = ("version", "state", "proposer", "approver")
 _MOST_A_SECOND = 1_000_000_000
 _MOST = (1 << 53) - 1
-_SOURCE_CLASS_BITS = sum(1 << int(kind) for kind in SourceClass)
 
 
 def read_agreement(message: agreement_pb2.Agreement, taxonomy: Taxonomy) -> Agreement:
@@ -53,7 +52,7 @@ def read_agreement(message: agreement_pb2.Agreement, taxonomy: Taxonomy) -> Agre
         ("agreement", message.source_class_bits),
         ("agreement.contribution", rights.source_class_bits),
     ):
-        if bits & ~_SOURCE_CLASS_BITS:
+        if bits & ~SOURCE_CLASS_BITS:
             raise malformed(f"{name}.source_class_bits", "only known source classes")
     return Agreement(
         partner_id=message.partner_id,

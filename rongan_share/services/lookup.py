@@ -16,6 +16,7 @@ from rongan_share.columns.run import spread
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.agreement import ALL_TYPES
 from rongan_share.model.registry import HUB_PARTNER_ID
+from rongan_share.services.bits import SOURCE_CLASS_BITS, has_bit
 from rongan_share.services.call import malformed
 from rongan_share.wire.fold import FoldRows, survive_allowlist
 from rongan_share.wire.vocabulary import Evidence, RowFlag, SourceClass, SummaryFlag
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from rongan_share.services.call import Call
     from rongan_share.services.questions import VerdictQuestion
     from rongan_share.wire.taxonomy import Taxonomy
-
-_SOURCE_CLASS_BITS = sum(1 << int(kind) for kind in SourceClass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def decide_coverage(call: Call, question: VerdictQuestion) -> tuple[CoverageBits
     taxonomy, agreement = call.taxonomy, call.agreement
     if question.terms.category_bits & ~taxonomy.known_bits:
         raise malformed("category_bits", "only categories of the taxonomy")
-    if question.terms.source_class_bits & ~_SOURCE_CLASS_BITS:
+    if question.terms.source_class_bits & ~SOURCE_CLASS_BITS:
         raise malformed("source_class_bits", "only known source classes")
     categories = agreement.category_bits & taxonomy.shareable_bits & ~(1 << taxonomy.allowlist_bit)
     categories &= taxonomy.bits_for_purpose(question.terms.purpose)
@@ -188,15 +187,15 @@ def _entitled_types(call: Call, question: VerdictQuestion) -> NDArray[np.bool_]:
         return np.ones(question.token_count, np.bool_)
     if question.types is None:
         raise malformed("types", "declared, because the agreement limits types")
-    return _has_bit(allowed, question.types)
+    return has_bit(allowed, question.types)
 
 
 def _visible(call: Call, rows: NDArray[np.void], coverage: CoverageBits) -> NDArray[np.bool_]:
     """Tells which rows hold today and lie within the coverage, or are the hub's allowlist."""
     live = (rows["expiry_day"] == 0) | (rows["expiry_day"] >= call.day)
-    covered = _has_bit(coverage.category_bits, rows["category"])
-    covered &= _has_bit(coverage.source_class_bits, rows["source_class"])
-    covered &= _has_bit(call.agreement.identifier_type_bits, rows["type"])
+    covered = has_bit(coverage.category_bits, rows["category"])
+    covered &= has_bit(coverage.source_class_bits, rows["source_class"])
+    covered &= has_bit(call.agreement.identifier_type_bits, rows["type"])
     hub = call.registry.partners[HUB_PARTNER_ID].number
     allowing = (rows["category"] == call.taxonomy.allowlist_bit) & (rows["contributor"] == hub)
     seen: NDArray[np.bool_] = live & (covered | allowing)
@@ -229,12 +228,6 @@ def confidence_table(taxonomy: Taxonomy) -> NDArray[np.uint8]:
         for evidence in Evidence:
             table[source_class, evidence] = taxonomy.base_confidence[source_class][evidence]
     return table
-
-
-def _has_bit(bits: int, numbers: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    shifted = np.right_shift(np.uint64(bits), numbers.astype(np.uint64))
-    found: NDArray[np.bool_] = np.bitwise_and(shifted, np.uint64(1)).astype(np.bool_)
-    return found
 
 
 def _shown_flags() -> NDArray[np.uint8]:

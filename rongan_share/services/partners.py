@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,14 +12,12 @@ from rongan_share.ledger.objects import put_object
 from rongan_share.model.partner import Partner, PartnerState
 from rongan_share.services.call import Call, Outcome, malformed, read_text
 from rongan_share.v1 import operator_service_pb2 as pb
+from rongan_share.wire.caller_id import CALLER_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rongan_share.ledger.environment import Transaction
-
-PARTNER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
-"""Form of partner ids."""
 
 DEFAULT_PAGE = 100
 """Items in a page where none was asked."""
@@ -38,7 +35,7 @@ def create_partner(call: Call, request: pb.CreatePartnerRequest) -> Outcome:
     Raises:
         RonganError: REQUEST_MALFORMED, RESOURCE_EXISTS.
     """
-    if not PARTNER_ID.fullmatch(request.partner_id):
+    if not CALLER_ID.fullmatch(request.partner_id):
         raise malformed("partner_id", "1 to 64 of a-z, 0-9 and hyphen, no hyphen at either end")
     if request.partner_id in call.registry.partners:
         raise RonganError(Reason.RESOURCE_EXISTS, resource="partner")

@@ -14,6 +14,7 @@ import numpy as np
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import VALUE_COLUMNS
 from rongan_share.model.registry import HUB_PARTNER_ID
+from rongan_share.services.bits import has_bit
 from rongan_share.wire.vocabulary import (
     Evidence,
     IdentifierType,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 _ALL_FLAGS = sum(RowFlag)
 _WITHDRAW_ZERO = ("severity", "evidence", "source_class", "legal_basis", "expiry_day")
 _NO_TOKEN = b""
-_LAST_BIT = 63
 
 Rule = tuple[str, str, "NDArray[np.bool_]"]
 """Column, rule, and which rows break it."""
@@ -173,7 +173,7 @@ def _category_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
     yield (
         "category",
         "one that the agreement lets you contribute",
-        giving & ~_granted(rights.category_bits, category),
+        giving & ~has_bit(rights.category_bits, category),
     )
     if call.caller.caller_id != HUB_PARTNER_ID:
         allowing = category == call.taxonomy.allowlist_bit
@@ -190,7 +190,7 @@ def _category_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
     yield (
         "source_class",
         "one that the agreement lets you speak for",
-        giving & known & ~_granted(rights.source_class_bits, source_class),
+        giving & known & ~has_bit(rights.source_class_bits, source_class),
     )
 
 
@@ -278,11 +278,6 @@ def _refuse_first(rules: list[Rule]) -> None:
                 worst = (row, column, rule)
     if worst is not None:
         raise RonganError(Reason.ROW_REFUSED, row=worst[0], column=worst[1], rule=worst[2])
-
-
-def _granted(bits: int, numbers: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    low = np.minimum(numbers, _LAST_BIT).astype(np.uint64)
-    return ((np.uint64(bits) >> low) & np.uint64(1)).astype(np.bool_) & (numbers <= _LAST_BIT)
 
 
 @cache

@@ -124,7 +124,7 @@ def verify_said(txn: Transaction, said: Said, side_keys: SideKeys) -> None:
     assert entry.answer_commitment == commitment(said.nonce, said.answer)
 
 
-def verify_answers(hub: HubProcess, traffic: Traffic) -> None:
+def verify_answers(hub: HubProcess, traffic: Traffic, rng: random.Random) -> None:
     """Fails unless the revived hub lists every acknowledged row under its own sequence."""
     contributor, asker = stubs(hub, CONTRIBUTOR), stubs(hub, ASKER)
     state = contributor.contributions.GetContributionState(
@@ -132,7 +132,7 @@ def verify_answers(hub: HubProcess, traffic: Traffic) -> None:
     )
     assert state.frame_number >= traffic.last_frame
     epoch = asker.agreements.GetTokenEpoch(GetTokenEpochRequest(), timeout=20).epoch
-    opening = verdict_pb.VerdictOpen(**terms(epoch), batch_id=random.randbytes(TOKEN_BYTES))
+    opening = verdict_pb.VerdictOpen(**terms(epoch), batch_id=rng.randbytes(TOKEN_BYTES))
     acked = sorted(traffic.acks)
     frames = [acked[at : at + 1_600] for at in range(0, len(acked), 1_600)]
     requests = [verdict_pb.StreamVerdictsRequest(open=opening)]
@@ -151,25 +151,27 @@ def verify_answers(hub: HubProcess, traffic: Traffic) -> None:
 def test_hub_killed_under_traffic(hub: HubProcess, traffic: Traffic, seed: int) -> None:
     """Whatever was answered before the kill is in the ledger, whole, once, and answered again."""
     stir = stir_and_kill_unheard if seed % 3 == 2 else stir_and_kill
-    stir(hub, traffic, random.Random(seed))
+    rng = random.Random(seed)
+    stir(hub, traffic, rng)
     verify_ledger(hub, traffic)
     hub.revive()
-    verify_answers(hub, traffic)
+    verify_answers(hub, traffic, rng)
 
 
 @pytest.mark.parametrize("seed", range(STARTS))
 def test_hub_killed_while_starting(hub: HubProcess, traffic: Traffic, seed: int) -> None:
     """A hub that dies before it serves leaves a ledger that the next one serves."""
+    rng = random.Random(ROUNDS + seed)
     hub.stop()
     process = hub.launch()
     if seed:
-        time.sleep(random.Random(seed).uniform(0.2, 0.7))
+        time.sleep(rng.uniform(0.2, 0.7))
     else:
         first_line(process)
     hub.kill()
     verify_ledger(hub, traffic)
     hub.revive()
-    verify_answers(hub, traffic)
+    verify_answers(hub, traffic, rng)
 
 
 def test_log_verifies_at_the_end(hub: HubProcess, traffic: Traffic) -> None:

@@ -163,6 +163,35 @@ def test_hub_stopped_in_a_verdict_stream(tmp_path: Path) -> None:
     assert sum(charged) == 50 * len(frames)
 
 
+def test_token_epoch_and_tokens(tmp_path: Path) -> None:
+    """The epoch is delivered once, shows no key, and its tokens are answered like identifiers."""
+    kind, number = QUESTION[0]
+    with running_hub(tmp_path / "home") as hub:
+        with client_of(hub, tmp_path / "bank-one") as client:
+            epoch = client.token_epoch()
+            assert (epoch.number, epoch.suite) == (1, Suite.HMAC_SHA256)
+            assert epoch.opened_time == hub.clock.now()
+            assert client.token_epoch() is epoch
+            assert client.tokenizer() is epoch.tokenizer
+            listed, other = (
+                epoch.tokenizer.token(parse_identifier(kind, each).text)
+                for each in (number, "13800138001")
+            )
+            [ack] = contribute(client_stubs(hub, tmp_path / "bank-one"), [
+                Row(token=listed, type=kind, category="E4")
+            ])
+            known = {"purpose": Purpose.SANCTIONS, "channel": Channel.MOBILE}
+            after = ack.sequence
+            told = client.check_tokens([other, listed], at_least_sequence=after, **known)
+            same = client.check([(kind, number)], at_least_sequence=after, **known)
+        delivered = [entry for entry in hub.entries() if entry.method.endswith("GetTokenEpoch")]
+    assert (told.state, told.token_states) == (State.LISTED, (State.NOT_LISTED, State.LISTED))
+    assert (same.state, same.summary) == (told.state, told.summary)
+    assert [listing.token_index for listing in told.listings] == [1]
+    key = read_key(tmp_path)
+    assert [entry.kind for entry in delivered] == ["KEY_DELIVERY"]
+
+
 def client_of(hub: HubUnderTest, folder: Path, target: str = "", **terms: object) -> Client:
     """Makes a partner, named as its folder, of a hub in this process, and its client."""
     hub.create_partner(folder.name)

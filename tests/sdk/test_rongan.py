@@ -219,26 +219,22 @@ def test_closed_streams(listings: Path, redirection: str) -> None:
         timeout=60,
         check=False,
     )
+    assert done.returncode == 0
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
 
 
-def test_sdk_imports_fast_and_alone() -> None:
-    """Importing the SDK takes under 300 ms on an idle machine, and brings no click, no numpy."""
+def test_sdk_imports_alone() -> None:
+    """Importing the SDK brings neither the command's modules nor the hub's."""
     code = (
-        "import sys, time; before = time.perf_counter(); import partner_sdk; "
-        "print(time.perf_counter() - before, *({'click', 'rich', 'numpy'} & set(sys.modules)))"
+        "import sys, partner_sdk; "
+        "print(*({'click', 'rich', 'numpy', 'lmdb', 'msgspec'} & set(sys.modules)))"
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            encoding="utf-8",
-            check=True,
-        ).stdout.split()
-        for _ in range(3)
-    ]
-    assert [loaded for _, *loaded in runs] == [[], [], []]
-    # The fastest of three, with room for a busy machine.
-    assert min(float(seconds) for seconds, *_ in runs) < 0.6
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.split() == []

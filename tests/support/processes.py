@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 
 from partner_sdk.client import Client
 from partner_sdk.credentials import CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE, Credentials
@@ -40,6 +41,9 @@ START_SECONDS = 30.0
 
 PROMPT = RetryPolicy(tries=10, first_seconds=0.02, longest_seconds=0.5, longest_quota_seconds=2.0)
 """Retries that cost a test little time."""
+
+START_TRIES = 5
+"""How often a hub is started whose port somebody else has taken meanwhile."""
 
 _HUB = "from rongan_share.cli.main import main; main()"
 _RONGAN = "from partner_sdk.cli.main import main; main()"
@@ -67,6 +71,7 @@ class HubProcess(HubUnderTest):
 
     def __init__(self, home: Path) -> None:
         self._port = free_port()
+        self._served = False
         self.process: subprocess.Popen[str] | None = None
         plan = Plan(trust_domain=TRUST_DOMAIN, address=f"127.0.0.1:{self._port}")
         found_hub(home, plan, SystemClock())
@@ -96,11 +101,23 @@ class HubProcess(HubUnderTest):
         return self.process
 
     def start(self) -> None:
-        """Starts the process and waits until it says that it serves."""
-        line = first_line(self.launch())
-        if "serving" not in line:
+        """Starts the process and waits until it says that it serves.
+
+        A port that was free a moment ago may be taken by now. A hub that nobody knows yet then
+        takes another; one that clients come back to tries its own again.
+        """
+        for _ in range(START_TRIES):
+            said = self._said()
+            line = first_line(self.launch())
+            if "serving" in line:
+                self._served = True
+                return
             self.kill()
-        assert line, (self.home / "stderr.log").read_text()
+            fault = self._said().removeprefix(said)
+            assert "cannot listen" in fault, line + fault
+            if not self._served:
+                self._move()
+        pytest.fail(fault)
 
     def stop(self) -> None:
         """Closes every channel, asks the process to end and sees that it does so in order."""
@@ -167,12 +184,25 @@ class HubProcess(HubUnderTest):
 
     def command(self, *words: str) -> Done:
         """Runs `rongan-hub` on its home."""
-        return run_program(_HUB, "--home", str(self.home), *words)
+        return run_hub_command(self.home, *words)
 
     def _close_channels(self) -> None:
         for channel in self._channels:
             channel.close()
         self._channels.clear()
+
+    def _said(self) -> str:
+        """Reads what its processes wrote to stderr."""
+        log = self.home / "stderr.log"
+        return log.read_text() if log.exists() else ""
+
+    def _move(self) -> None:
+        """Takes another port."""
+        file, before = self.home / "hub.toml", f'"127.0.0.1:{self._port}"'
+        self._port = free_port()
+        text = file.read_text()
+        assert before in text
+        file.write_text(text.replace(before, f'"127.0.0.1:{self._port}"'))
 
     def _reap(self) -> int:
         assert self.process is not None
@@ -242,6 +272,11 @@ def finish(process: subprocess.Popen[str]) -> Done:
     finally:
         process.kill()
     return Done(process.returncode, out, err)
+
+
+def run_hub_command(home: Path, *words: str) -> Done:
+    """Runs `rongan-hub` on a home, to its end."""
+    return run_program(_HUB, "--home", str(home), *words)
 
 
 def run_program(program: str, *words: str) -> Done:

@@ -12,10 +12,10 @@ import grpc
 import lmdb
 import pytest
 
-from rongan_share.errors import Reason, RonganError, StartRefusedError
+from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.handlers import PACKAGE
-from rongan_share.gate.routes import Question, Route, table_of
-from rongan_share.gate.table import FILES, route_table
+from rongan_share.gate.routes import Question, Route
+from rongan_share.gate.table import route_table
 from rongan_share.ledger.committer import Placement
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.services.call import Call, Outcome
@@ -145,47 +145,6 @@ def test_unknown_method(hub: HubUnderTest, method: str) -> None:
         rpc(b"", timeout=TIMEOUT)
     assert refusal(caught.value) == ("UNIMPLEMENTED", "", {})
     assert log_size(hub) == before
-
-
-def rows() -> list[Route]:
-    """Lists the routes."""
-    return list(route_table().values())
-
-
-def extra() -> Route:
-    """Makes a route of no RPC."""
-    return dataclasses.replace(rows()[0], method="VerdictService/CheckEverybody")
-
-
-def without(method: str, **parts: object) -> list[Route]:
-    """Lists the routes, one of them with parts replaced."""
-    replace: Callable[..., Route] = dataclasses.replace
-    return [replace(row, **parts) if row.method == method else row for row in rows()]
-
-
-TABLES: dict[str, tuple[Callable[[], list[Route]], str]] = {
-    "missing": (lambda: rows()[1:], "has no route"),
-    "double": (lambda: [*rows(), rows()[0]], "has two routes"),
-    "no RPC": (lambda: [*rows(), extra()], "is no RPC"),
-    "partners' route without scope": (lambda: without(CHECK, scope=None), "need a scope"),
-    "operators' route with scope": (
-        lambda: without("OperatorService/ListPartners", scope=lambda _: None),
-        "operators' have none",
-    ),
-    "neither read": (lambda: without(CHECK, read=None), "either as one request or as frames"),
-    "wrong kind": (
-        lambda: without(STREAM, frames=None, read=lambda _: None),
-        "wrong kind of call",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", TABLES, ids=str)
-def test_incomplete_table_stops_the_start(case: str) -> None:
-    """A row that is missing, double, incomplete or of no RPC refuses the start."""
-    make, fault = TABLES[case]
-    with pytest.raises(StartRefusedError, match=fault):
-        table_of(make(), FILES)
 
 
 def test_flood_of_refusals_is_counted(hub: HubUnderTest) -> None:

@@ -31,12 +31,9 @@ PB_FILES: list[FileDescriptor] = [
 ]
 
 
-def rows(**changes: Column) -> list[Route]:
-    """Gives all rows, the one of CheckSubject changed."""
-    return [
-        replace(row, **changes) if row.method == "VerdictService/CheckSubject" else row
-        for row in TABLE.values()
-    ]
+def rows(method: str = "VerdictService/CheckSubject", **changes: Column) -> list[Route]:
+    """Gives all rows, one of them changed."""
+    return [replace(row, **changes) if row.method == method else row for row in TABLE.values()]
 
 
 def test_every_rpc_of_every_proto_is_routed() -> None:
@@ -127,3 +124,23 @@ def test_incomplete_row_stops_the_start(changes: dict[str, Any], fault: str) -> 
     """A row that leaves a step of the walk open stops the hub."""
     with pytest.raises(StartRefusedError, match=fault):
         table_of(rows(**changes), FILES)
+
+
+@pytest.mark.parametrize(
+    ("method", "changes", "fault"),
+    [
+        ("OperatorService/ListPartners", {"scope": lambda _: None}, "operators' have none"),
+        (
+            "VerdictService/StreamVerdicts",
+            {"frames": None, "read": lambda _: None},
+            "wrong kind of call",
+        ),
+    ],
+    ids=["operator with a scope", "frames as unary"],
+)
+def test_row_of_another_kind_stops_the_start(
+    method: str, changes: dict[str, Any], fault: str
+) -> None:
+    """A row that takes its RPC for one of another kind stops the hub."""
+    with pytest.raises(StartRefusedError, match=fault):
+        table_of(rows(method, **changes), FILES)
