@@ -20,8 +20,9 @@ OPENING = f"""\
 
 Whatever the hub refuses ends with a gRPC status and exactly one `google.rpc.ErrorInfo` in its
 details: domain `{DOMAIN}`, one reason of this page, and metadata. Besides the keys named here,
-metadata always holds `callId`, by which an operator finds the cause. Texts are fixed: no value that
-a caller sent comes back.
+metadata always holds `callId`, by which an operator finds the cause, and every refusal of a frame
+whose number could be read holds `frameNumber`. Texts are fixed: no value that a caller sent comes
+back but that number.
 
 A status *without* ErrorInfo was given by the transport, not by the hub: too large a message, too
 many calls, a broken connection, a handshake without a usable certificate (the client sees

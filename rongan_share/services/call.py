@@ -123,6 +123,7 @@ class Outcome:
         disclosure: Listing ids shown, u64 each; empty for none.
         business_refs: The partner's pseudonyms; empty for none.
         names_entry: Whether the answer itself names an entry, an earlier one or none.
+        earlier_nonce: Opens the earlier entry that the answer names; empty for none.
         cost: Tokens or rows.
         takes_sequence: Whether it is an accepted change of listings.
         bumps_generation: Whether decisions under way must be made again after it.
@@ -140,6 +141,7 @@ class Outcome:
     disclosure: bytes = b""
     business_refs: bytes = b""
     names_entry: bool = False
+    earlier_nonce: bytes = b""
     cost: int = 0
     takes_sequence: bool = False
     bumps_generation: bool = False
@@ -154,7 +156,7 @@ def put_placement(outcome: Outcome, committed: Committed, nonce: bytes) -> None:
     if "entry_index" in fields and not outcome.names_entry:
         answer.entry_index = committed.placement.entry_index  # type: ignore[attr-defined]
     if "nonce" in fields:
-        answer.nonce = nonce  # type: ignore[attr-defined]
+        answer.nonce = outcome.earlier_nonce or nonce  # type: ignore[attr-defined]
     if "quota_left" in fields and committed.quota_left is not None:
         left, quota_left = committed.quota_left, answer.quota_left  # type: ignore[attr-defined]
         quota_left.burst_count = left.burst_count

@@ -10,6 +10,7 @@ from rongan_share.clock import nanoseconds
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.counters import get_last_of_partner, put_last_of_partner
+from rongan_share.ledger.entries import find_nonce
 from rongan_share.ledger.journal import PackedFrame, RowsHeader
 from rongan_share.ledger.streams import (
     FRAME_MEMORY_NS,
@@ -43,7 +44,7 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
     """
     kept = find_kept(call, frame)
     if kept is not None:
-        return _acknowledge_again(frame, kept)
+        return _acknowledge_again(call, frame, kept)
     epoch = call.registry.epoch
     if frame.carries_tokens and (frame.epoch, frame.suite) != (epoch.number, epoch.suite):
         raise RonganError(
@@ -139,7 +140,9 @@ def get_contribution_state(call: Call, stream_id: bytes) -> Outcome:
     return Outcome(answer=answer, names_entry=True)
 
 
-def _acknowledge_again(frame: ContributionFrame, kept: KeptFrame) -> Outcome:
+def _acknowledge_again(call: Call, frame: ContributionFrame, kept: KeptFrame) -> Outcome:
+    # Whoever missed the acknowledgement gets what opens the entry that it was made with.
+    sealed = find_nonce(call.read, kept.entry_index) or b""
     return Outcome(
         answer=pb.ContributeResponse(
             frame_number=frame.frame_number,
@@ -148,6 +151,7 @@ def _acknowledge_again(frame: ContributionFrame, kept: KeptFrame) -> Outcome:
             repeated=True,
         ),
         names_entry=True,
+        earlier_nonce=call.hub.side_keys.open_nonce(sealed),
         counts={"repeated": frame.row_count},
         facts=_stream_facts(frame),
     )

@@ -81,16 +81,21 @@ class Found:
         """Indices of the tokens that are listed, ascending."""
         return np.flatnonzero(self.entitled & np.isin(self.place, self.query))
 
-    def of_tokens(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Pairs each listed token with every row found for it.
+    def rows_of(
+        self, asked: NDArray[np.int64], distinct: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs whoever asks with every row found for a distinct token.
+
+        Args:
+            asked: Token or subject, ascending.
+            distinct: The distinct token of each.
 
         Returns:
-            Token index, ascending, and place of the row, one item a pair.
+            Who asks, ascending, and place of the row, one item a pair.
         """
-        listed = self.listed
-        first = np.searchsorted(self.query, self.place[listed], side="left")
-        last = np.searchsorted(self.query, self.place[listed], side="right")
-        return spread(listed, first, last)
+        first = np.searchsorted(self.query, distinct, side="left")
+        last = np.searchsorted(self.query, distinct, side="right")
+        return spread(asked, first, last)
 
 
 def chargeable_count(call: Call, question: VerdictQuestion) -> int:

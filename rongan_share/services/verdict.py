@@ -21,7 +21,7 @@ from rongan_share.wire.fold import FoldRows, count_matched, cut_to_detail, fold
 from rongan_share.wire.vocabulary import DetailLevel, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -33,6 +33,9 @@ Answer = pb.CheckSubjectResponse | pb.StreamVerdictsResponse
 
 MOST_DETAILS = 1_000
 """Most listings shown one by one, so that an answer stays within a message."""
+
+MOST_ROWS = 1_000_000
+"""Rows that are multiplied out at once for the subjects of a frame."""
 
 UNCHARGED_REPEATS = 3
 """How often a repeated question is answered without charge within 24 hours."""
@@ -114,7 +117,7 @@ def _put_details(answer: pb.CheckSubjectResponse, found: Found, detail: DetailLe
     if detail < DetailLevel.CATEGORY:
         # How many listings there are would tell of how many sources.
         return
-    token, place = found.of_tokens()
+    token, place = found.rows_of(found.listed, found.place[found.listed])
     answer.listing_count = token.size
     for index, row in zip(token[:MOST_DETAILS], place[:MOST_DETAILS], strict=True):
         _add_listing(answer, found, int(row), shown=detail >= DetailLevel.PROVENANCE)
@@ -147,16 +150,36 @@ def _put_subjects(
     ends: NDArray[np.uint32],
 ) -> None:
     """Adds the folds over whole subjects; `ends` is the index after each subject's last token."""
-    token, place = found.of_tokens()
+    token = found.listed
     subject = np.searchsorted(ends, token, side="right").astype(np.int64)
     # A token that a subject has twice brings its listings once.
-    pair = np.unique(np.stack((subject, place), axis=1), axis=0)
-    subject, place = pair[:, 0], pair[:, 1]
-    rows = FoldRows._make(column[place] for column in found.fold_rows)
-    listed, summary = fold(subject, rows)
-    answer.listed_subject = listed.astype("<u4").tobytes()
-    answer.subject_summary = cut_to_detail(summary, detail).tobytes()
-    answer.subject_matched = _matched(found, subject, place).tobytes()
+    pair = np.unique(np.stack((subject, found.place[token]), axis=1), axis=0)
+    for part in _parts(found, pair):
+        subject, place = found.rows_of(part[:, 0], part[:, 1])
+        rows = FoldRows._make(column[place] for column in found.fold_rows)
+        listed, summary = fold(subject, rows)
+        answer.listed_subject += listed.astype("<u4").tobytes()
+        answer.subject_summary += cut_to_detail(summary, detail).tobytes()
+        answer.subject_matched += _matched(found, subject, place).tobytes()
+
+
+def _parts(found: Found, pair: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Cuts (subject, distinct token) pairs between subjects, so that no part has too many rows."""
+    counts = np.bincount(found.query, minlength=int(pair[:, 1].max(initial=-1)) + 1)
+    reached = np.cumsum(counts[pair[:, 1]])
+    begin = 0
+    while begin < len(pair):
+        before = int(reached[begin - 1]) if begin else 0
+        end = int(np.searchsorted(reached, before + MOST_ROWS, side="right"))
+        # Up to where a subject ends, and never less than one subject.
+        subject = pair[min(end, len(pair) - 1), 0]
+        cut = int(np.searchsorted(pair[:, 0], subject, side="left"))
+        if end == len(pair):
+            cut = end
+        elif cut <= begin:
+            cut = int(np.searchsorted(pair[:, 0], pair[begin, 0], side="right"))
+        yield pair[begin:cut]
+        begin = cut
 
 
 def _matched(

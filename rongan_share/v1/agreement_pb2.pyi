@@ -31,7 +31,7 @@ class _AgreementStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Agreem
     AGREEMENT_STATE_PROPOSED: _AgreementState.ValueType  # 1
     """Proposed by one operator, waiting for another's approval."""
     AGREEMENT_STATE_ACTIVE: _AgreementState.ValueType  # 2
-    """In force between its dates."""
+    """Approved; in force from its first to its last day."""
     AGREEMENT_STATE_SUPERSEDED: _AgreementState.ValueType  # 3
     """Replaced by a later version."""
 
@@ -43,14 +43,16 @@ AGREEMENT_STATE_UNSPECIFIED: AgreementState.ValueType  # 0
 AGREEMENT_STATE_PROPOSED: AgreementState.ValueType  # 1
 """Proposed by one operator, waiting for another's approval."""
 AGREEMENT_STATE_ACTIVE: AgreementState.ValueType  # 2
-"""In force between its dates."""
+"""Approved; in force from its first to its last day."""
 AGREEMENT_STATE_SUPERSEDED: AgreementState.ValueType  # 3
 """Replaced by a later version."""
 Global___AgreementState: _TypeAlias = AgreementState  # noqa: Y015
 
 @_typing.final
 class Quota(_message.Message):
-    """Quota limits a partner. Every limit of a call is spent or none."""
+    """Quota limits a partner. Every limit of a call is spent or none. A limit outside its range is
+    REQUEST_MALFORMED.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -59,13 +61,13 @@ class Quota(_message.Message):
     DAY_COUNT_FIELD_NUMBER: _builtins.int
     MONTH_COUNT_FIELD_NUMBER: _builtins.int
     rate_per_second: _builtins.int
-    """rate_per_second: tokens or rows restored a second, from 1."""
+    """rate_per_second: tokens or rows restored a second, 1 to 10^9."""
     burst_count: _builtins.int
-    """burst_count: tokens or rows admitted at once, from 1."""
+    """burst_count: tokens or rows admitted at once, 1 to 2^53 - 1."""
     day_count: _builtins.int
-    """day_count: tokens or rows a date in Asia/Shanghai, from 1."""
+    """day_count: tokens or rows a date in Asia/Shanghai, 1 to 2^53 - 1."""
     month_count: _builtins.int
-    """month_count: tokens or rows a month in Asia/Shanghai, from 1."""
+    """month_count: tokens or rows a month in Asia/Shanghai, 1 to 2^53 - 1."""
     def __init__(
         self,
         *,
@@ -91,9 +93,11 @@ class ContributionRights(_message.Message):
     CATEGORY_BITS_FIELD_NUMBER: _builtins.int
     SOURCE_CLASS_BITS_FIELD_NUMBER: _builtins.int
     category_bits: _builtins.int
-    """category_bits: categories it may contribute."""
+    """category_bits: categories it may contribute; a bit that is not in the taxonomy is
+    REQUEST_MALFORMED.
+    """
     source_class_bits: _builtins.int
-    """source_class_bits: source classes it may speak for."""
+    """source_class_bits: source classes it may speak for; a bit that names none is REQUEST_MALFORMED."""
     def __init__(
         self,
         *,
@@ -110,7 +114,10 @@ Global___ContributionRights: _TypeAlias = ContributionRights  # noqa: Y015
 
 @_typing.final
 class Agreement(_message.Message):
-    """Agreement is one version of what a partner may do. An empty scope means nothing is allowed."""
+    """Agreement is one version of what a partner may do. An empty scope means nothing is allowed. When
+    it is proposed, a field outside its range, an unknown value, and a field set by the hub that is
+    not empty are REQUEST_MALFORMED.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -133,21 +140,21 @@ class Agreement(_message.Message):
     PROPOSER_FIELD_NUMBER: _builtins.int
     APPROVER_FIELD_NUMBER: _builtins.int
     partner_id: _builtins.str
-    """partner_id: the partner, 1 to 64 characters of a-z, 0-9 and hyphen."""
+    """partner_id: the partner, else RESOURCE_NOT_FOUND."""
     version: _builtins.int
     """version: from 1, one more with each proposal. Set by the hub."""
     state: Global___AgreementState.ValueType
     """state: where it stands. Set by the hub."""
     start_day: _builtins.int
-    """start_day: first day in force, days since 1970-01-01 in Asia/Shanghai."""
+    """start_day: first day in force, days since 1970-01-01 in Asia/Shanghai, 1 to 65,535."""
     end_day: _builtins.int
-    """end_day: last day in force, days since 1970-01-01 in Asia/Shanghai, not before start_day."""
+    """end_day: last day in force, days since 1970-01-01 in Asia/Shanghai, start_day to 65,535."""
     category_bits: _builtins.int
-    """category_bits: categories it may see."""
+    """category_bits: categories it may see, of the taxonomy only."""
     source_class_bits: _builtins.int
-    """source_class_bits: source classes it may see."""
+    """source_class_bits: source classes it may see, known ones only."""
     detail_level: _vocabulary_pb2.DetailLevel.ValueType
-    """detail_level: the most it may be shown."""
+    """detail_level: the most it may be shown. Mandatory."""
     identifier_type_bits: _builtins.int
     """identifier_type_bits: bit n = IdentifierType n; all 64 bits = not limited."""
     proposer: _builtins.str
@@ -176,11 +183,11 @@ class Agreement(_message.Message):
 
     @_builtins.property
     def query_quota(self) -> Global___Quota:
-        """query_quota: limits of its questions, in tokens."""
+        """query_quota: limits of its questions, in tokens. Mandatory."""
 
     @_builtins.property
     def contribution_quota(self) -> Global___Quota:
-        """contribution_quota: limits of its contributions, in ADD and AMEND rows."""
+        """contribution_quota: limits of its contributions, in ADD and AMEND rows. Mandatory."""
 
     def __init__(
         self,

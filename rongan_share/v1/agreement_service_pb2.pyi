@@ -151,14 +151,14 @@ Global___GetAgreementRequest: _TypeAlias = GetAgreementRequest  # noqa: Y015
 
 @_typing.final
 class GetAgreementResponse(_message.Message):
-    """GetAgreementResponse is the agreement in force."""
+    """GetAgreementResponse is the approved agreement; its dates say whether it is in force."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AGREEMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def agreement(self) -> _agreement_pb2.Agreement:
-        """agreement: the version that rules calls now."""
+        """agreement: the version approved last. What is proposed meanwhile is not shown."""
 
     def __init__(
         self,

@@ -72,7 +72,8 @@ class AgreementServiceServicer(object):
     """
 
     def GetAgreement(self, request, context):
-        """GetAgreement returns the caller's agreement in force.
+        """GetAgreement returns the caller's approved agreement, also before its first and after its last
+        day, and to a suspended partner. NO_AGREEMENT if none was ever approved.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,14 +87,16 @@ class AgreementServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTokenEpoch(self, request, context):
-        """GetTokenEpoch hands the current epoch and its key to an active partner; each delivery is audited.
+        """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
+        force. Each delivery is audited.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTaxonomy(self, request, context):
-        """GetTaxonomy returns the categories and their rules.
+        """GetTaxonomy returns the categories and their rules; needs no agreement and is open to a
+        suspended partner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,13 +34,19 @@ class AgreementServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AgreementServiceAsyncStub: ...
     GetAgreement: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetAgreementRequest, _agreement_service_pb2.GetAgreementResponse]
-    """GetAgreement returns the caller's agreement in force."""
+    """GetAgreement returns the caller's approved agreement, also before its first and after its last
+    day, and to a suspended partner. NO_AGREEMENT if none was ever approved.
+    """
     GetUsage: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetUsageRequest, _agreement_service_pb2.GetUsageResponse]
     """GetUsage returns what was used of the quota. Not served yet."""
     GetTokenEpoch: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTokenEpochRequest, _agreement_service_pb2.GetTokenEpochResponse]
-    """GetTokenEpoch hands the current epoch and its key to an active partner; each delivery is audited."""
+    """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
+    force. Each delivery is audited.
+    """
     GetTaxonomy: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTaxonomyRequest, _agreement_service_pb2.GetTaxonomyResponse]
-    """GetTaxonomy returns the categories and their rules."""
+    """GetTaxonomy returns the categories and their rules; needs no agreement and is open to a
+    suspended partner.
+    """
     GetOverlay: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetOverlayRequest, _agreement_service_pb2.GetOverlayResponse]
     """GetOverlay returns the caller's own allowlist and ignored sources. Not served yet."""
     PutOverlay: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.PutOverlayRequest, _agreement_service_pb2.PutOverlayResponse]
@@ -52,13 +58,19 @@ class AgreementServiceAsyncStub(AgreementServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetAgreement: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetAgreementRequest, _agreement_service_pb2.GetAgreementResponse]  # type: ignore[assignment]
-    """GetAgreement returns the caller's agreement in force."""
+    """GetAgreement returns the caller's approved agreement, also before its first and after its last
+    day, and to a suspended partner. NO_AGREEMENT if none was ever approved.
+    """
     GetUsage: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetUsageRequest, _agreement_service_pb2.GetUsageResponse]  # type: ignore[assignment]
     """GetUsage returns what was used of the quota. Not served yet."""
     GetTokenEpoch: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTokenEpochRequest, _agreement_service_pb2.GetTokenEpochResponse]  # type: ignore[assignment]
-    """GetTokenEpoch hands the current epoch and its key to an active partner; each delivery is audited."""
+    """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
+    force. Each delivery is audited.
+    """
     GetTaxonomy: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTaxonomyRequest, _agreement_service_pb2.GetTaxonomyResponse]  # type: ignore[assignment]
-    """GetTaxonomy returns the categories and their rules."""
+    """GetTaxonomy returns the categories and their rules; needs no agreement and is open to a
+    suspended partner.
+    """
     GetOverlay: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetOverlayRequest, _agreement_service_pb2.GetOverlayResponse]  # type: ignore[assignment]
     """GetOverlay returns the caller's own allowlist and ignored sources. Not served yet."""
     PutOverlay: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.PutOverlayRequest, _agreement_service_pb2.PutOverlayResponse]  # type: ignore[assignment]
@@ -73,7 +85,9 @@ class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agreement_service_pb2.GetAgreementRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreement_service_pb2.GetAgreementResponse, _abc.Awaitable[_agreement_service_pb2.GetAgreementResponse]]:
-        """GetAgreement returns the caller's agreement in force."""
+        """GetAgreement returns the caller's approved agreement, also before its first and after its last
+        day, and to a suspended partner. NO_AGREEMENT if none was ever approved.
+        """
 
     @_abc_1.abstractmethod
     def GetUsage(
@@ -89,7 +103,9 @@ class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agreement_service_pb2.GetTokenEpochRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreement_service_pb2.GetTokenEpochResponse, _abc.Awaitable[_agreement_service_pb2.GetTokenEpochResponse]]:
-        """GetTokenEpoch hands the current epoch and its key to an active partner; each delivery is audited."""
+        """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
+        force. Each delivery is audited.
+        """
 
     @_abc_1.abstractmethod
     def GetTaxonomy(
@@ -97,7 +113,9 @@ class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agreement_service_pb2.GetTaxonomyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreement_service_pb2.GetTaxonomyResponse, _abc.Awaitable[_agreement_service_pb2.GetTaxonomyResponse]]:
-        """GetTaxonomy returns the categories and their rules."""
+        """GetTaxonomy returns the categories and their rules; needs no agreement and is open to a
+        suspended partner.
+        """
 
     @_abc_1.abstractmethod
     def GetOverlay(

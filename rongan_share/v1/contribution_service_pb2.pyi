@@ -30,18 +30,25 @@ class ContributeOpen(_message.Message):
     NEXT_EPOCH_FIELD_NUMBER: _builtins.int
     LEGAL_BASIS_REF_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.bytes
-    """stream_id: 16 bytes made by the caller. Frames of one id are numbered through for ever."""
+    """stream_id: 16 bytes made by the caller, else REQUEST_MALFORMED. Frames of one id are numbered
+    through for ever.
+    """
     suite: _vocabulary_pb2.Suite.ValueType
-    """suite: how the tokens were made. Mandatory; else EPOCH_NOT_OPEN."""
+    """suite: how the tokens were made. Unset or unknown is REQUEST_MALFORMED. Not one of the
+    agreement's is SCOPE_NOT_GRANTED, told with a frame of any ADD or AMEND row; not the current
+    epoch's EPOCH_NOT_OPEN, told with a frame that carries any token.
+    """
     epoch: _builtins.int
     """epoch: number of the current epoch, from 1. Mandatory where a frame carries any token; else
     EPOCH_NOT_OPEN.
     """
     next_epoch: _builtins.int
-    """next_epoch: number of the opening epoch, 0 none. Not served yet: must be 0."""
+    """next_epoch: number of the opening epoch, 0 none. Not served yet: must be 0, else
+    FIELD_NOT_SERVED.
+    """
     legal_basis_ref: _builtins.str
-    """legal_basis_ref: reference of the consent or order behind the rows, at most 128 bytes of UTF-8;
-    mandatory if any row has legal basis CONSENT.
+    """legal_basis_ref: reference of the consent or order behind the rows, at most 128 bytes of UTF-8,
+    printable, else REQUEST_MALFORMED; without it a row with legal basis CONSENT is ROW_REFUSED.
     """
     def __init__(
         self,
@@ -63,7 +70,12 @@ Global___ContributeOpen: _TypeAlias = ContributeOpen  # noqa: Y015
 @_typing.final
 class ContributeFrame(_message.Message):
     """ContributeFrame is N rows as columns, N from 1 to 16,384. Columns are little-endian and of N
-    values each, else COLUMN_MALFORMED.
+    values each, else COLUMN_MALFORMED. A row that breaks a rule is ROW_REFUSED, naming row, column
+    and rule of the lowest such row; nothing of its frame is kept. Besides what the columns say:
+    - One identity (reference, category, token) stands once in a frame.
+    - A frame does not ADD and change (AMEND or WITHDRAW) under one reference and category.
+    - ADD finds no live listing of its own identity with other values; AMEND and WITHDRAW find at
+      least one live listing of the caller's, and no two rows of a frame name the same one.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -84,29 +96,40 @@ class ContributeFrame(_message.Message):
     EVENT_DAY_FIELD_NUMBER: _builtins.int
     EXPIRY_DAY_FIELD_NUMBER: _builtins.int
     frame_number: _builtins.int
-    """frame_number: from 1, one more each. A lower one with the same content is acknowledged again,
-    with other content FRAME_CONFLICT, a higher one FRAME_GAP.
+    """frame_number: from 1, one more each; 0 is REQUEST_MALFORMED, a higher one FRAME_GAP. A lower
+    one with the same content (frame, and `open` less stream_id) is acknowledged again for 30 days
+    and not charged, with other content FRAME_CONFLICT; after that it is STREAM_TOO_OLD.
     """
     operation: _builtins.bytes
-    """operation: RowOperation, u8. RETOKEN is not served yet."""
+    """operation: RowOperation, u8: ADD, AMEND or WITHDRAW; RETOKEN is not served yet."""
     reference: _builtins.bytes
     """reference: 16 bytes each, the contributor's own record of the subject."""
     type: _builtins.bytes
-    """type: IdentifierType, u8; 0 on AMEND and WITHDRAW rows whose token is zero."""
+    """type: IdentifierType, u8, on ADD one that the category is said of; may be 0 where the token is
+    zero.
+    """
     token: _builtins.bytes
-    """token: 16 bytes each; zero on AMEND and WITHDRAW = every live listing of reference and category."""
+    """token: 16 bytes each, not zero on ADD; zero on AMEND and WITHDRAW = every live listing of
+    reference and category.
+    """
     next_token: _builtins.bytes
-    """next_token: 16 bytes each while an epoch opens, else empty. Not served yet: must be empty."""
+    """next_token: 16 bytes each while an epoch opens, else empty. Not served yet: must be empty, else
+    FIELD_NOT_SERVED.
+    """
     flags: _builtins.bytes
-    """flags: u8 bits 1 WEAK, 2 SUSPECT, 4 ALIAS, 8 ORDER."""
+    """flags: u8 bits 1 WEAK, 2 SUSPECT, 4 ALIAS, 8 ORDER, no others. ADD of a PERSON_NAME needs WEAK."""
     category: _builtins.bytes
-    """category: u8, the category's bit number in the taxonomy."""
+    """category: u8, the category's bit number in the taxonomy; on ADD and AMEND one that may be
+    shared and that the agreement lets the caller contribute.
+    """
     severity: _builtins.bytes
     """severity: u8, 1 to the category's maximum; 0 on WITHDRAW."""
     evidence: _builtins.bytes
     """evidence: Evidence, u8, not below the category's; 0 on WITHDRAW."""
     source_class: _builtins.bytes
-    """source_class: SourceClass, u8, one that the agreement lets the caller contribute; 0 on WITHDRAW."""
+    """source_class: SourceClass, u8, one that the agreement lets the caller contribute; 0 on
+    WITHDRAW.
+    """
     original_source: _builtins.bytes
     """original_source: u64; 0 = the contributor itself, else the first 8 bytes of
     SHA-256("rs1-source|ISSUER|DOCUMENT") read as little-endian.
@@ -116,8 +139,8 @@ class ContributeFrame(_message.Message):
     event_day: _builtins.bytes
     """event_day: u16, days since 1970-01-01 in Asia/Shanghai, not in the future; 0 unknown."""
     expiry_day: _builtins.bytes
-    """expiry_day: u16, last day the listing holds, not past and within the category's cap; 0 only where
-    the taxonomy allows; 0 on WITHDRAW.
+    """expiry_day: u16, last day the listing holds, not past and within the category's cap; 0 only
+    where the taxonomy allows; 0 on WITHDRAW.
     """
     def __init__(
         self,
@@ -197,7 +220,7 @@ class ContributeResponse(_message.Message):
     frame_number: _builtins.int
     """frame_number: the highest frame that is durable."""
     sequence: _builtins.int
-    """sequence: the hub-wide number that the frame was accepted under."""
+    """sequence: the hub-wide number that the frame was accepted under, also where `repeated`."""
     added_count: _builtins.int
     """added_count: rows that made a new listing; an ADD of an equal live listing makes none."""
     amended_count: _builtins.int
@@ -209,12 +232,18 @@ class ContributeResponse(_message.Message):
     repeated: _builtins.bool
     """repeated: the frame had been kept before; the counts are zero."""
     entry_index: _builtins.int
-    """entry_index: place of the entry in the audit log. Not part of the answer's canonical bytes."""
+    """entry_index: place of the entry in the audit log; where `repeated`, of the entry that the frame
+    was first kept under. Not part of the answer's canonical bytes.
+    """
     nonce: _builtins.bytes
-    """nonce: 32 bytes that open the entry's commitments. Not part of the answer's canonical bytes."""
+    """nonce: 32 bytes that open the commitments of this answer's own entry; where `repeated`, that is
+    not the entry at `entry_index`. Not part of the answer's canonical bytes.
+    """
     @_builtins.property
     def quota_left(self) -> _verdict_service_pb2.QuotaLeft:
-        """quota_left: what the agreement still allows. Not part of the answer's canonical bytes."""
+        """quota_left: what the agreement still allows; absent only if the caller has no approved
+        agreement, which WITHDRAW alone can do without. Not part of the answer's canonical bytes.
+        """
 
     def __init__(
         self,
@@ -246,7 +275,7 @@ class GetContributionStateRequest(_message.Message):
 
     STREAM_ID_FIELD_NUMBER: _builtins.int
     stream_id: _builtins.bytes
-    """stream_id: 16 bytes."""
+    """stream_id: 16 bytes, else REQUEST_MALFORMED."""
     def __init__(
         self,
         *,
@@ -272,9 +301,11 @@ class GetContributionStateResponse(_message.Message):
     frame_number: _builtins.int
     """frame_number: the highest durable frame; 0 = none, the stream is new."""
     sequence: _builtins.int
-    """sequence: the sequence of that frame; 0 = none."""
+    """sequence: the sequence of that frame; 0 = none, or kept more than 30 days ago and forgotten."""
     entry_index: _builtins.int
-    """entry_index: place of that frame's entry in the audit log."""
+    """entry_index: place of the entry in the audit log that the frame was kept under, not of this
+    call's own; means nothing where `sequence` is 0. Not part of the answer's canonical bytes.
+    """
     def __init__(
         self,
         *,

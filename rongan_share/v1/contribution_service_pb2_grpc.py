@@ -57,15 +57,18 @@ class ContributionServiceServicer(object):
     """
 
     def Contribute(self, request_iterator, context):
-        """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A frame
-        is kept whole and durably before it is acknowledged, or refused whole, which ends the stream.
+        """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A
+        frame is kept whole and durably before it is acknowledged, or refused whole, which ends the
+        stream. A frame of WITHDRAW rows only is free, needs no agreement and is open to a suspended
+        partner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetContributionState(self, request, context):
-        """GetContributionState says how far a stream came, so that it can go on after a cut.
+        """GetContributionState says how far a stream came, so that it can go on after a cut. Needs no
+        agreement and is open to a suspended partner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,11 +34,15 @@ class ContributionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ContributionServiceAsyncStub: ...
     Contribute: _grpc.StreamStreamMultiCallable[_contribution_service_pb2.ContributeRequest, _contribution_service_pb2.ContributeResponse]
-    """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A frame
-    is kept whole and durably before it is acknowledged, or refused whole, which ends the stream.
+    """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A
+    frame is kept whole and durably before it is acknowledged, or refused whole, which ends the
+    stream. A frame of WITHDRAW rows only is free, needs no agreement and is open to a suspended
+    partner.
     """
     GetContributionState: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.GetContributionStateRequest, _contribution_service_pb2.GetContributionStateResponse]
-    """GetContributionState says how far a stream came, so that it can go on after a cut."""
+    """GetContributionState says how far a stream came, so that it can go on after a cut. Needs no
+    agreement and is open to a suspended partner.
+    """
     ListOwnListings: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.ListOwnListingsRequest, _contribution_service_pb2.ListOwnListingsResponse]
     """ListOwnListings pages through the caller's own live listings. Not served yet."""
 
@@ -48,11 +52,15 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Contribute: _aio.StreamStreamMultiCallable[_contribution_service_pb2.ContributeRequest, _contribution_service_pb2.ContributeResponse]  # type: ignore[assignment]
-    """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A frame
-    is kept whole and durably before it is acknowledged, or refused whole, which ends the stream.
+    """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A
+    frame is kept whole and durably before it is acknowledged, or refused whole, which ends the
+    stream. A frame of WITHDRAW rows only is free, needs no agreement and is open to a suspended
+    partner.
     """
     GetContributionState: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.GetContributionStateRequest, _contribution_service_pb2.GetContributionStateResponse]  # type: ignore[assignment]
-    """GetContributionState says how far a stream came, so that it can go on after a cut."""
+    """GetContributionState says how far a stream came, so that it can go on after a cut. Needs no
+    agreement and is open to a suspended partner.
+    """
     ListOwnListings: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.ListOwnListingsRequest, _contribution_service_pb2.ListOwnListingsResponse]  # type: ignore[assignment]
     """ListOwnListings pages through the caller's own live listings. Not served yet."""
 
@@ -65,8 +73,10 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_contribution_service_pb2.ContributeRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_contribution_service_pb2.ContributeResponse], _abc.AsyncIterator[_contribution_service_pb2.ContributeResponse]]:
-        """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A frame
-        is kept whole and durably before it is acknowledged, or refused whole, which ends the stream.
+        """Contribute takes frames of rows. The first message is `open`, every later one a `frame`. A
+        frame is kept whole and durably before it is acknowledged, or refused whole, which ends the
+        stream. A frame of WITHDRAW rows only is free, needs no agreement and is open to a suspended
+        partner.
         """
 
     @_abc_1.abstractmethod
@@ -75,7 +85,9 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contribution_service_pb2.GetContributionStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contribution_service_pb2.GetContributionStateResponse, _abc.Awaitable[_contribution_service_pb2.GetContributionStateResponse]]:
-        """GetContributionState says how far a stream came, so that it can go on after a cut."""
+        """GetContributionState says how far a stream came, so that it can go on after a cut. Needs no
+        agreement and is open to a suspended partner.
+        """
 
     @_abc_1.abstractmethod
     def ListOwnListings(

@@ -99,14 +99,15 @@ class OperatorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CreatePartner(self, request, context):
-        """CreatePartner registers an institution; it can do nothing until it has an agreement and a certificate.
+        """CreatePartner registers an institution; it can do nothing until it has an agreement and a
+        certificate. RESOURCE_EXISTS if the id is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPartners(self, request, context):
-        """ListPartners pages through the partners by id.
+        """ListPartners pages through the partners by id. REQUEST_MALFORMED for a negative page size.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -114,13 +115,15 @@ class OperatorServiceServicer(object):
 
     def SuspendPartner(self, request, context):
         """SuspendPartner stops a partner at once; its listings stay, marked SOURCE_SUSPENDED.
+        RESOURCE_NOT_FOUND, STALE_VERSION, or PARTNER_TERMINATED for one that has left.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumePartner(self, request, context):
-        """ResumePartner ends a suspension.
+        """ResumePartner ends a suspension. RESOURCE_NOT_FOUND, STALE_VERSION, or PARTNER_TERMINATED for
+        one that has left.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,34 +131,41 @@ class OperatorServiceServicer(object):
 
     def ProposeAgreement(self, request, context):
         """ProposeAgreement writes a new version down; another operator must approve it.
+        REQUEST_MALFORMED, or RESOURCE_NOT_FOUND for an unknown partner.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ApproveAgreement(self, request, context):
-        """ApproveAgreement puts a proposed version in force. The proposer is refused.
+        """ApproveAgreement approves the newest version, which replaces the one before at once, whatever
+        its dates. RESOURCE_NOT_FOUND; STALE_VERSION if it is not the newest or not proposed any more;
+        SAME_OPERATOR for the proposer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPartnerAgreement(self, request, context):
-        """GetPartnerAgreement returns one version of a partner's agreement.
+        """GetPartnerAgreement returns one version of a partner's agreement. RESOURCE_NOT_FOUND for an
+        unknown partner or version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RegisterCertificate(self, request, context):
-        """RegisterCertificate makes a client certificate known, so that its holder is let in.
+        """RegisterCertificate makes a partner's certificate known, so that its holder is let in.
+        REQUEST_MALFORMED for a certificate that would not be let in or is not a partner's;
+        RESOURCE_NOT_FOUND for an unknown partner; RESOURCE_EXISTS if it is registered already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeCertificate(self, request, context):
-        """RevokeCertificate shuts a client certificate out for ever.
+        """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
+        RESOURCE_NOT_FOUND for a serial number that is not registered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -81,7 +81,9 @@ Global___Coverage: _TypeAlias = Coverage  # noqa: Y015
 
 @_typing.final
 class QuotaLeft(_message.Message):
-    """QuotaLeft is what the agreement still allows after this answer."""
+    """QuotaLeft is what the agreement still allows after this answer, of the meter that the call
+    belongs to: questions or contributions.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -129,36 +131,51 @@ class CheckSubjectRequest(_message.Message):
     TYPES_FIELD_NUMBER: _builtins.int
     BUSINESS_REF_FIELD_NUMBER: _builtins.int
     purpose: _vocabulary_pb2.Purpose.ValueType
-    """purpose: why it is asked. Mandatory; one of the agreement's, else PURPOSE_NOT_GRANTED."""
+    """purpose: why it is asked. Unset or unknown is REQUEST_MALFORMED, not one of the agreement's
+    PURPOSE_NOT_GRANTED.
+    """
     channel: _vocabulary_pb2.Channel.ValueType
-    """channel: where it is asked. Mandatory; one of the agreement's, else SCOPE_NOT_GRANTED."""
+    """channel: where it is asked. Unset or unknown is REQUEST_MALFORMED, not one of the agreement's
+    SCOPE_NOT_GRANTED.
+    """
     category_bits: _builtins.int
     """category_bits: categories asked; 0 = all that the agreement shows. A bit that is not in the
-    taxonomy is REQUEST_MALFORMED. Must be 0 at detail VERDICT.
+    taxonomy is REQUEST_MALFORMED, and so is any bit at detail VERDICT.
     """
     source_class_bits: _builtins.int
-    """source_class_bits: source classes asked; 0 = all that the agreement shows."""
+    """source_class_bits: source classes asked; 0 = all that the agreement shows. A bit that names no
+    source class is REQUEST_MALFORMED.
+    """
     suite: _vocabulary_pb2.Suite.ValueType
-    """suite: how the tokens were made. Mandatory; else EPOCH_NOT_OPEN."""
+    """suite: how the tokens were made. Unset or unknown is REQUEST_MALFORMED, not one of the
+    agreement's SCOPE_NOT_GRANTED, not the current epoch's EPOCH_NOT_OPEN.
+    """
     epoch: _builtins.int
-    """epoch: number of the epoch whose key made the tokens, from 1. Mandatory; else EPOCH_NOT_OPEN."""
+    """epoch: number of the epoch whose key made the tokens, from 1; else EPOCH_NOT_OPEN."""
     detail_level: _vocabulary_pb2.DetailLevel.ValueType
-    """detail_level: how much to show. Mandatory; above the agreement's is SCOPE_NOT_GRANTED."""
+    """detail_level: how much to show. Unset or unknown is REQUEST_MALFORMED, above the agreement's
+    SCOPE_NOT_GRANTED.
+    """
     request_id: _builtins.bytes
-    """request_id: 16 bytes made by the caller. The same id with the same content within 24 hours is
-    answered afresh and not charged, three times at most; with other content FRAME_CONFLICT.
+    """request_id: 16 bytes made by the caller, else REQUEST_MALFORMED. The same id with the same
+    content within 24 hours is answered afresh and not charged, three times at most; with other
+    content FRAME_CONFLICT.
     """
     at_least_sequence: _builtins.int
     """at_least_sequence: the answer must know this sequence; 0 = any. STALE_SNAPSHOT after 1 second."""
     tokens: _builtins.bytes
     """tokens: 1 to 16 tokens of 16 bytes each, one subject; else COLUMN_MALFORMED."""
     types: _builtins.bytes
-    """types: one IdentifierType byte per token, or empty. Mandatory if the agreement limits types."""
+    """types: one known IdentifierType byte per token, else COLUMN_MALFORMED; or empty, which is
+    REQUEST_MALFORMED if the agreement limits types.
+    """
     business_ref: _builtins.bytes
-    """business_ref: 16 bytes, the partner's pseudonym of its case, or empty."""
+    """business_ref: 16 bytes, the partner's pseudonym of its case, or empty; else REQUEST_MALFORMED."""
     @_builtins.property
     def origin(self) -> Global___Origin:
-        """origin: who at the partner asks. Optional."""
+        """origin: who at the partner asks. Optional; a field that is too long or not printable is
+        REQUEST_MALFORMED.
+        """
 
     def __init__(
         self,
@@ -317,7 +334,9 @@ class CheckSubjectResponse(_message.Message):
     NOT_ENTITLED if none may be; INDETERMINATE if nothing is listed and one cannot be told.
     """
     matched_count: _builtins.int
-    """matched_count: most tokens of the subject that met in one contributor's record; 0 unless LISTED."""
+    """matched_count: most tokens of the subject that met in one contributor's record; 0 unless
+    LISTED.
+    """
     agreement_version: _builtins.int
     """agreement_version: version of the agreement that ruled."""
     taxonomy_version: _builtins.int
@@ -344,8 +363,8 @@ class CheckSubjectResponse(_message.Message):
 
     @_builtins.property
     def listings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListingDetail]:
-        """listings: listings that took part in the fold, by token and listing id, the first 1,000; none at
-        detail VERDICT, where their number would tell of sources.
+        """listings: listings that took part in the fold, by token and listing id, the first 1,000; none
+        at detail VERDICT, where their number would tell of sources.
         """
 
     @_builtins.property
@@ -358,7 +377,9 @@ class CheckSubjectResponse(_message.Message):
 
     @_builtins.property
     def quota_left(self) -> Global___QuotaLeft:
-        """quota_left: what the agreement still allows. Not part of the answer's canonical bytes."""
+        """quota_left: what the agreement still allows; always present. Not part of the answer's canonical
+        bytes.
+        """
 
     def __init__(
         self,
@@ -405,28 +426,49 @@ class VerdictOpen(_message.Message):
     TYPE_FIELD_NUMBER: _builtins.int
     AT_LEAST_SEQUENCE_FIELD_NUMBER: _builtins.int
     purpose: _vocabulary_pb2.Purpose.ValueType
-    """purpose: why it is asked. Mandatory; one of the agreement's, else PURPOSE_NOT_GRANTED."""
+    """purpose: why it is asked. Unset or unknown is REQUEST_MALFORMED, not one of the agreement's
+    PURPOSE_NOT_GRANTED.
+    """
     channel: _vocabulary_pb2.Channel.ValueType
-    """channel: where it is asked. Mandatory; one of the agreement's, else SCOPE_NOT_GRANTED."""
+    """channel: where it is asked. Unset or unknown is REQUEST_MALFORMED, not one of the agreement's
+    SCOPE_NOT_GRANTED.
+    """
     category_bits: _builtins.int
-    """category_bits: categories asked; 0 = all that the agreement shows. Must be 0 at detail VERDICT."""
+    """category_bits: categories asked; 0 = all that the agreement shows. Any bit at detail VERDICT is
+    REQUEST_MALFORMED; a bit that is not in the taxonomy too, told with the first frame.
+    """
     source_class_bits: _builtins.int
-    """source_class_bits: source classes asked; 0 = all that the agreement shows."""
+    """source_class_bits: source classes asked; 0 = all that the agreement shows. A bit that names no
+    source class is REQUEST_MALFORMED, told with the first frame.
+    """
     suite: _vocabulary_pb2.Suite.ValueType
-    """suite: how the tokens were made. Mandatory; else EPOCH_NOT_OPEN."""
+    """suite: how the tokens were made. Unset or unknown is REQUEST_MALFORMED; not one of the
+    agreement's SCOPE_NOT_GRANTED and not the current epoch's EPOCH_NOT_OPEN, told with a frame.
+    """
     epoch: _builtins.int
-    """epoch: number of the epoch whose key made the tokens, from 1. Mandatory; else EPOCH_NOT_OPEN."""
+    """epoch: number of the epoch whose key made the tokens, from 1; else EPOCH_NOT_OPEN, told with a
+    frame.
+    """
     detail_level: _vocabulary_pb2.DetailLevel.ValueType
-    """detail_level: how much to show. Mandatory; above the agreement's is SCOPE_NOT_GRANTED."""
+    """detail_level: how much to show. Unset or unknown is REQUEST_MALFORMED, above the agreement's
+    SCOPE_NOT_GRANTED.
+    """
     batch_id: _builtins.bytes
-    """batch_id: 16 bytes made by the caller; with the frame number it makes a repeated frame known."""
+    """batch_id: 16 bytes made by the caller, else REQUEST_MALFORMED. The same batch_id and frame
+    number with the same content (frame, and `open` less batch_id) within 24 hours is answered
+    afresh and not charged, three times at most; with other content FRAME_CONFLICT.
+    """
     type: _vocabulary_pb2.IdentifierType.ValueType
-    """type: the type of all tokens; unspecified if frames carry `types`, or none is needed."""
+    """type: the type of all tokens; unspecified if frames carry `types`, or none is needed. Unknown
+    is REQUEST_MALFORMED.
+    """
     at_least_sequence: _builtins.int
     """at_least_sequence: answers must know this sequence; 0 = any. STALE_SNAPSHOT after 1 second."""
     @_builtins.property
     def origin(self) -> Global___Origin:
-        """origin: who at the partner asks. Optional."""
+        """origin: who at the partner asks. Optional; a field that is too long or not printable is
+        REQUEST_MALFORMED.
+        """
 
     def __init__(
         self,
@@ -463,16 +505,24 @@ class VerdictFrame(_message.Message):
     BUSINESS_REF_FIELD_NUMBER: _builtins.int
     SUBJECT_END_FIELD_NUMBER: _builtins.int
     frame_number: _builtins.int
-    """frame_number: one more than the frame before in this stream; the first may be any from 1."""
+    """frame_number: one more than the frame before in this stream, else FRAME_GAP; the first may be
+    any from 1. 0 is REQUEST_MALFORMED.
+    """
     tokens: _builtins.bytes
     """tokens: N x 16 bytes, N from 1 to 65,536; else COLUMN_MALFORMED."""
     types: _builtins.bytes
-    """types: one IdentifierType byte per token, or empty. Not together with `open.type`."""
+    """types: one known IdentifierType byte per token, or empty; not together with `open.type`; else
+    COLUMN_MALFORMED. If the agreement limits types, these or `open.type` are mandatory, else
+    REQUEST_MALFORMED.
+    """
     business_ref: _builtins.bytes
-    """business_ref: 16 bytes per token, or per subject where `subject_end` is given, or empty."""
+    """business_ref: 16 bytes per token, or per subject where `subject_end` is given, or empty; else
+    COLUMN_MALFORMED.
+    """
     subject_end: _builtins.bytes
     """subject_end: ascending uint32, little-endian: index after each subject's last token; 1 to 16
-    tokens each, the last one equal to N. Empty = every token is a subject of its own.
+    tokens each, the last one equal to N; else COLUMN_MALFORMED. Empty = every token is a subject
+    of its own.
     """
     def __init__(
         self,
@@ -565,7 +615,9 @@ class StreamVerdictsResponse(_message.Message):
     subject_summary: _builtins.bytes
     """subject_summary: 16 bytes for each listed subject, laid out as `listed_summary`."""
     subject_matched: _builtins.bytes
-    """subject_matched: 1 byte for each listed subject: most tokens meeting in one contributor's record."""
+    """subject_matched: 1 byte for each listed subject: most tokens meeting in one contributor's
+    record.
+    """
     other_index: _builtins.bytes
     """other_index: uint32 ascending, index of each token that is neither listed nor not listed."""
     other_state: _builtins.bytes
@@ -596,7 +648,9 @@ class StreamVerdictsResponse(_message.Message):
 
     @_builtins.property
     def quota_left(self) -> Global___QuotaLeft:
-        """quota_left: what the agreement still allows. Not part of the answer's canonical bytes."""
+        """quota_left: what the agreement still allows; always present. Not part of the answer's canonical
+        bytes.
+        """
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,9 @@ from rongan_share.model.quota import Meter
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from rongan_share.v1.agreement_pb2 import Quota
 from rongan_share.wire.frames import TOKEN_BYTES
+from rongan_share.wire.identifiers import parse_identifier
 from rongan_share.wire.reasons import Reason
-from rongan_share.wire.vocabulary import Channel, IdentifierType, Purpose, State
+from rongan_share.wire.vocabulary import Channel, IdentifierType, Purpose, State, Suite
 from tests.support.books import read_books
 from tests.support.clock import FakeClock
 from tests.support.hub import HubUnderTest, running_hub
@@ -35,6 +37,7 @@ from tests.support.processes import (
     write_credentials,
 )
 from tests.support.proxy import proxy_to
+from tests.walk.asking import Row, contribute
 
 QUESTION = [(IdentifierType.MSISDN, "138 0013 8000")]
 SLOW = {"rate_per_second": 2, "burst_count": 1, "day_count": 1_000, "month_count": 1_000}
@@ -177,18 +180,20 @@ def test_token_epoch_and_tokens(tmp_path: Path) -> None:
                 epoch.tokenizer.token(parse_identifier(kind, each).text)
                 for each in (number, "13800138001")
             )
-            [ack] = contribute(client_stubs(hub, tmp_path / "bank-one"), [
-                Row(token=listed, type=kind, category="E4")
-            ])
-            known = {"purpose": Purpose.SANCTIONS, "channel": Channel.MOBILE}
-            after = ack.sequence
-            told = client.check_tokens([other, listed], at_least_sequence=after, **known)
-            same = client.check([(kind, number)], at_least_sequence=after, **known)
+            [ack] = contribute(hub.partner("bank-two"), [Row(token=listed, type=kind)])
+            asked: dict[str, Any] = {
+                "purpose": Purpose.SANCTIONS,
+                "channel": Channel.MOBILE,
+                "at_least_sequence": ack.sequence,
+            }
+            told = client.check_tokens([other, listed], **asked)
+            same = client.check([(kind, number)], **asked)
+            key = hub.settings.keys.epoch_keys / "epoch-1.key"
+            assert key.read_text().strip() not in f"{epoch!r} {epoch.tokenizer!r}"
         delivered = [entry for entry in hub.entries() if entry.method.endswith("GetTokenEpoch")]
     assert (told.state, told.token_states) == (State.LISTED, (State.NOT_LISTED, State.LISTED))
     assert (same.state, same.summary) == (told.state, told.summary)
     assert [listing.token_index for listing in told.listings] == [1]
-    key = read_key(tmp_path)
     assert [entry.kind for entry in delivered] == ["KEY_DELIVERY"]
 
 

@@ -80,3 +80,17 @@ def test_frame_full_of_one_hot_token(source: Stubs, asker: Stubs) -> None:
     shown = check(asker, hot)
     assert shown.state == LISTED
     assert (shown.listing_count, len(shown.listings)) == (HOT_LISTINGS, MOST_DETAILS)
+
+
+def test_subjects_full_of_one_hot_token(source: Stubs, asker: Stubs) -> None:
+    """Thousands of subjects that share a hot token are folded in parts, each as if alone."""
+    hot, count = fresh(), 2_000
+    contribute(source, [Row(token=hot, reference=fresh()) for _ in range(HOT_LISTINGS)])
+    absent = fresh()
+    ends = struct.pack(f"<{count}I", *range(2, 2 * count + 1, 2))
+    (answer,) = ask_stream(
+        asker, verdict_open(), verdict_frame(1, (hot + absent) * count, subject_end=ends)
+    )
+    assert struct.unpack(f"<{count}I", answer.listed_subject) == tuple(range(count))
+    assert answer.subject_matched == bytes([1]) * count
+    assert len({answer.subject_summary[at : at + 16] for at in range(0, 16 * count, 16)}) == 1

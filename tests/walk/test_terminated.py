@@ -152,9 +152,10 @@ def test_termination_reaches_open_streams(hub: HubUnderTest) -> None:
     """The next frame of a stream that was open before is refused, also one that takes back."""
     stubs = hub.partner("t-open")
     row = Row(token=fresh(), reference=fresh())
-    with opened(stubs.verdicts.StreamVerdicts) as asks, opened(
-        stubs.contributions.Contribute
-    ) as sends:
+    with (
+        opened(stubs.verdicts.StreamVerdicts) as asks,
+        opened(stubs.contributions.Contribute) as sends,
+    ):
         asks.send(verdict_open(), verdict_frame(1, fresh()))
         sends.send(contribute_open(fresh()), contribute_frame(1, [row]))
         terminate(hub, "t-open")
