@@ -72,6 +72,7 @@ def batch(
     detail: str,
 ) -> None:
     """Asks about the rows in order and writes the output whole or not at all."""
+    _verify_output(file, output)
     counts: Counter[str] = Counter()
     answer: FrameAnswer | None = None
     with (
@@ -138,6 +139,13 @@ def _note(said: SubjectAnswer) -> str:
     if said.state is State.INDETERMINATE:
         return f"reason {said.other_state - OTHER_INDETERMINATE}"
     return ""
+
+
+def _verify_output(file: Path, output: Path) -> None:
+    """Refuses to put a file in the place of its own input, or of anything that is no plain file."""
+    taken = output.is_symlink() or (output.exists() and not output.is_file())
+    if taken or (output.exists() and file.exists() and output.samefile(file)):
+        raise click.BadParameter(say("bad_output"), param_hint="--output")
 
 
 @contextmanager

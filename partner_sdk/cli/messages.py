@@ -138,6 +138,10 @@ _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "bad_hub": ("the hub is named as HOST:PORT", "中心地址应为 主机:端口"),
         "bad_pairs": ("needs pairs of TYPE and VALUE", "应为成对的“类型 值”"),
+        "bad_output": (
+            "neither the input itself nor anything that is no plain file",
+            "不能是输入文件本身，也不能是普通文件以外的对象",
+        ),
         "bad_partner": (
             "1 to 64 characters of a-z, 0-9 and hyphen",
             "应为 1 至 64 个小写字母、数字或连字符",

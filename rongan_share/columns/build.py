@@ -8,6 +8,7 @@ import numpy as np
 
 from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
+from rongan_share.errors import LedgerCorruptError
 from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS
 from rongan_share.wire.frames import LISTING_ROW_BITS
 from rongan_share.wire.vocabulary import RowOperation
@@ -30,6 +31,9 @@ def follow(
     added: list[NDArray[np.void]] = []
     sequence = snapshot.sequence
     for frame in frames:
+        if frame.sequence != sequence + 1:
+            # A missing frame would read as "not listed".
+            raise LedgerCorruptError("journal", (sequence + 1).to_bytes(8, "big"))
         operation = frame.columns["operation"]
         if (operation != RowOperation.ADD).any() or sum(rows.size for rows in added) >= CHUNK_ROWS:
             snapshot = _flush(snapshot, added, sequence, merging=merging)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from rongan_share.columns.build import follow
 from rongan_share.columns.run import merge
 from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
-from rongan_share.errors import Reason, RonganError
+from rongan_share.errors import LedgerCorruptError, Reason, RonganError
+from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.ledger.journal import list_frames
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Follower:
         while self._snapshot.sequence != before:
             before = self._snapshot.sequence
             self._snapshot = self._read_on(self._snapshot, AT_ONCE)
+        with self._ledger.read() as txn:
+            accepted = get_list_sequence(txn)
+        if self._snapshot.sequence != accepted:
+            raise LedgerCorruptError("journal", accepted.to_bytes(8, "big"))
         for thread in self._threads:
             thread.start()
 
@@ -94,7 +99,8 @@ class Follower:
                 )
                 served = self._snapshot
         if self._fault is not None:
-            raise self._fault
+            # Each caller gets its own, or one traceback would grow with every call.
+            raise self._fault.noting()
         if served.sequence < at_least:
             raise RonganError(
                 Reason.STALE_SNAPSHOT, retry_after_seconds=1.0, listSequence=served.sequence
@@ -113,6 +119,15 @@ class Follower:
                 with self._building:
                     merging = Merging(MERGE_ROWS, self._kept)
                     self._publish(self._read_on(self._snapshot, merging))
+            except RonganError as error:
+                if error.reason is Reason.STORE_CORRUPT:
+                    _log.exception("the journal cannot be followed")
+                    self._fail(error)
+                    return
+                # A passing shortage is no corruption: callers are told STALE_SNAPSHOT meanwhile.
+                _log.warning("the journal cannot be read now reason=%s", error.reason.name)
+                with self._changed:
+                    self._changed.wait(WAIT_SECONDS)
             except Exception as error:  # noqa: BLE001 - whatever it was, look-ups must stop
                 _log.exception("the journal cannot be followed")
                 self._fail(error)

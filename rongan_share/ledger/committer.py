@@ -224,8 +224,9 @@ class Committer:
             try:
                 group, before = self._write(items)
             except RonganError as error:
-                for _, future in items:
-                    future.set_exception(error)
+                for proposal, future in items:
+                    proposal.link.placed = False
+                    future.set_exception(error.noting())
                 return
             except Exception as error:  # noqa: BLE001 - a caller waits for every item, whatever went wrong
                 self._isolate(items, error)

@@ -56,6 +56,10 @@ class Transaction:
         self._txn = txn
         self._databases = databases
 
+    def end(self) -> None:
+        """Lets go of the transaction; whoever still holds this object can read nothing more."""
+        del self._txn
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Returns the payload under a key, or None.
 
@@ -161,8 +165,20 @@ class Ledger:
     def read(self) -> Iterator[Transaction]:
         """Opens a read transaction, to be held less than a second."""
         self._refuse_forked()
-        with self._environment.begin() as txn:
-            yield Transaction(txn, self._databases)
+        try:
+            with self._environment.begin() as txn:
+                read = Transaction(txn, self._databases)
+                try:
+                    yield read
+                finally:
+                    # LMDB keeps the reader's slot as long as anything refers to the transaction.
+                    read.end()
+        except lmdb.ReadersFullError as error:
+            raise RonganError(Reason.STORE_BUSY, retry_after_seconds=1.0) from error
+        except (lmdb.CorruptedError, lmdb.PageNotFoundError) as error:
+            raise RonganError(Reason.STORE_CORRUPT) from error
+        except lmdb.Error as error:
+            raise RonganError(Reason.STORE_FAILED) from error
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

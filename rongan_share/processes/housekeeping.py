@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import Clock, nanoseconds
-from rongan_share.errors import RonganError
 from rongan_share.ledger.environment import Table
 from rongan_share.ledger.streams import FRAME_MEMORY_NS, REPEAT_MEMORY_NS, list_outdated
 
@@ -68,5 +67,5 @@ class Housekeeping:
         while not self._stop.wait(ROUND_SECONDS):
             try:
                 self.round()
-            except RonganError as error:
-                _log.error("housekeeping failed reason=%s", error.reason.name)
+            except Exception:  # noqa: BLE001 - tried again at the next round, whatever it was
+                _log.exception("housekeeping failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -45,13 +46,17 @@ def get_agreement(call: Call, _: pb.GetAgreementRequest) -> Outcome:
 def get_token_epoch(call: Call, _: pb.GetTokenEpochRequest) -> Outcome:
     """Answers GetTokenEpoch; the entry says which key was handed to whom."""
     epoch = call.registry.epoch
+    key = call.hub.epoch_key(epoch.number)
+    if hashlib.sha256(key).digest() != epoch.key_digest:
+        # Tokens made with another key would all read as not listed.
+        raise RonganError(Reason.STORE_FAILED)
     opened = Timestamp()
     opened.FromNanoseconds(epoch.opened_ns)
     answer = pb.GetTokenEpochResponse(
         epoch=epoch.number,
         suite=vocabulary_pb2.Suite.ValueType(epoch.suite),
         state=pb.EpochState.ValueType(epoch.state),
-        key=call.hub.epoch_key(epoch.number),
+        key=key,
         opened_time=opened,
     )
     return Outcome(answer=answer, facts={"epoch": str(epoch.number)})

@@ -14,6 +14,7 @@ import numpy as np
 
 from rongan_share.columns.run import spread
 from rongan_share.errors import Reason, RonganError
+from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.model.agreement import ALL_TYPES
 from rongan_share.model.registry import HUB_PARTNER_ID
 from rongan_share.services.bits import SOURCE_CLASS_BITS, has_bit
@@ -146,6 +147,10 @@ def look_up(call: Call, question: VerdictQuestion) -> Found:
         )
     coverage, not_granted = decide_coverage(call, question)
     entitled = _entitled_types(call, question)
+    accepted = get_list_sequence(call.read)
+    if question.terms.at_least_sequence > accepted:
+        # No waiting brings a sequence that was never given out.
+        raise RonganError(Reason.STALE_SNAPSHOT, retry_after_seconds=1.0, listSequence=accepted)
     snapshot = call.snapshot(question.terms.at_least_sequence)
     distinct, place = _distinct(question.tokens)
     matches = snapshot.find_tokens(call.cipher.encipher(distinct))

@@ -112,8 +112,13 @@ def resolve_rows(
     for name in VALUE_COLUMNS:
         unequal = match.rows[name] != columns[name][match.query]
         differs[match.query[unequal]] = True
+    bare = np.zeros(frame.row_count, np.bool_)
+    bare[match.query[match.rows["type"] == IdentifierType.PERSON_NAME]] = True
+    amending = operation == RowOperation.AMEND
+    strong = (columns["flags"] & RowFlag.WEAK) == 0
     _refuse_first(
         [
+            ("flags", "WEAK for a person's name alone", amending & bare & strong),
             (
                 "reference",
                 "AMEND instead: a live listing with other values exists",

@@ -238,3 +238,16 @@ def test_sdk_imports_alone() -> None:
         check=True,
     )
     assert done.stdout.split() == []
+
+
+def test_output_never_takes_the_place_of_its_input(tmp_path: Path) -> None:
+    """A batch refuses its own input, a link and a device as output, and leaves them alone."""
+    asked = tmp_path / "asked.csv"
+    asked.write_text("type,value\nDOMAIN,example.com\n", encoding="utf-8")
+    link = tmp_path / "link.csv"
+    link.symlink_to(asked)
+    for output in (asked, link, Path("/dev/null")):
+        words = ("batch", str(asked), "-o", str(output), "--purpose", "ANTI_FRAUD")
+        assert run(["--hub", "localhost:1", *words]) == 2
+    assert asked.read_text(encoding="utf-8").startswith("type,value")
+    assert link.is_symlink()
