@@ -1,14 +1,15 @@
-"""Numbers that an authority issues: resident identity, passport, social credit code, any document.
+"""Documents of persons: resident identity, passport, permits, national numbers, any document.
 
 Check digits of resident identity numbers are hard, because every number issued satisfies them.
-Those of credit codes are soft: companies with a wrong one exist.
 """
 
 from __future__ import annotations
 
+import re
 import string
 from datetime import date
 
+from rongan_share.wire.checks import mod_11_2_character
 from rongan_share.wire.countries import ISSUERS
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.normalise import (
@@ -18,13 +19,12 @@ from rongan_share.wire.normalise import (
     Context,
     Normalised,
     compact,
+    unify_punctuation,
 )
 
 _RID_LENGTH = 18
 _OLD_RID_LENGTH = 15
 _RID_ALPHABET = DIGITS | frozenset("Xx")
-_RID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_RID_CHECK = "10X98765432"
 # First two digits: provinces (GB/T 2260), then residence permits of Hong Kong, Macao and Taiwan.
 _RID_REGIONS = frozenset(
     str(code)
@@ -35,13 +35,20 @@ _EARLIEST_BIRTH_YEAR = 1900
 # Without a clock only what no reader will live to see counts as future.
 _LATEST_BIRTH_YEAR = 2099
 
-_USCC_LENGTH = 18
-_USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-_USCC_INPUT = frozenset(_USCC_ALPHABET + _USCC_ALPHABET.lower())
+_OLD_RESIDENT_CARD = re.compile(r"(?P<state>[A-Z]{3})[0-9]{12}")
+_RESIDENT_CARD = re.compile(r"9[0-9]{16}[0-9X]")
+# Old permits add two digits that count the issues of one document.
+_PERMIT = re.compile(r"(?P<number>[HM]?[0-9]{8})(?:[0-9]{2})?")
 
 _ISSUER_LENGTH = 3
 _PASSPORT_LENGTHS = range(5, 21)
 _DOCUMENT_LENGTHS = range(4, 31)
+_DOCUMENT_SEPARATORS = " -./()"
+
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})(?:(?P<month>[0-9]{2})(?P<day>[0-9]{2})"
+    r"|[-/.年](?P<m>[0-9]{1,2})[-/.月](?P<d>[0-9]{1,2})日?)"
+)
 
 
 def resident_id(text: str, context: Context) -> Normalised:
@@ -57,9 +64,20 @@ def resident_id(text: str, context: Context) -> Normalised:
     birth = _real_date(number[6:14])
     if birth is None:
         raise MalformedError(context.field, "the birth date does not exist", 6)
-    if number[17] != _rid_check(number):
+    if number[17] != mod_11_2_character(number):
         raise MalformedError(context.field, "the check character is wrong", 17)
-    return Normalised(number, tuple(_rid_doubts(given, number, birth, today=context.today)))
+    # Orders 996 to 999 of the short form were kept for people past a hundred: the century is
+    # unknown.
+    centenarian = len(given) == _OLD_RID_LENGTH and given[12:] >= "996"
+    return Normalised(
+        number,
+        _remarks(
+            (number[:2] not in _RID_REGIONS, "the region is unknown"),
+            *_birth_doubts(birth, context.today),
+            (centenarian, "the century of birth is uncertain"),
+            (number[14:17] == "000", "the order number is zero"),
+        ),
+    )
 
 
 def _eighteen(given: str, field: str) -> str:
@@ -71,12 +89,7 @@ def _eighteen(given: str, field: str) -> str:
     if len(given) == _RID_LENGTH:
         return given
     seventeen = f"{given[:6]}19{given[6:]}"
-    return seventeen + _rid_check(seventeen)
-
-
-def _rid_check(number: str) -> str:
-    total = sum(weight * int(digit) for weight, digit in zip(_RID_WEIGHTS, number, strict=False))
-    return _RID_CHECK[total % 11]
+    return seventeen + mod_11_2_character(seventeen)
 
 
 def _real_date(digits: str) -> date | None:
@@ -86,47 +99,79 @@ def _real_date(digits: str) -> date | None:
         return None
 
 
-def _rid_doubts(given: str, number: str, birth: date, *, today: date | None) -> list[str]:
+def _birth_doubts(birth: date, today: date | None) -> tuple[tuple[bool, str], ...]:
     latest = today or date(_LATEST_BIRTH_YEAR, 12, 31)
-    # Orders 996 to 999 of the short form were kept for people past a hundred: the century is
-    # unknown.
-    centenarian = len(given) == _OLD_RID_LENGTH and given[12:] >= "996"
-    doubts = (
-        (number[:2] not in _RID_REGIONS, "the region is unknown"),
+    return (
         (birth > latest, "the birth date lies in the future"),
         (birth.year < _EARLIEST_BIRTH_YEAR, "the birth year is before 1900"),
-        (centenarian, "the century of birth is uncertain"),
-        (number[14:17] == "000", "the order number is zero"),
     )
-    return [remark for doubtful, remark in doubts if doubtful]
 
 
-def credit_code(text: str, context: Context) -> Normalised:
-    """Normalises a unified social credit code (CN_USCC); its check character is soft.
+def _remarks(*doubts: tuple[bool, str]) -> tuple[str, ...]:
+    return tuple(remark for doubtful, remark in doubts if doubtful)
 
-    Source: GB 32100-2015 with Amendment 1.
+
+def birth_date(text: str, context: Context) -> Normalised:
+    """Normalises a date of birth to ``YYYY-MM-DD``; the year stands first, or nobody can tell."""
+    folded = unify_punctuation(text, context.field).replace(" ", "")
+    found = _DATE.fullmatch(folded)
+    if found is None:
+        raise MalformedError(context.field, "needs a date as YYYY-MM-DD")
+    month, day = found["month"] or found["m"], found["day"] or found["d"]
+    birth = _real_date(f"{found['year']}{month:0>2}{day:0>2}")
+    if birth is None:
+        raise MalformedError(context.field, "the date does not exist")
+    return Normalised(birth.isoformat(), _remarks(*_birth_doubts(birth, context.today)))
+
+
+def resident_card(text: str, context: Context) -> Normalised:
+    """Normalises the number of a foreigner's permanent resident card (CN_FPR), old or new form.
+
+    What the digits of the new form say is less surely known than of a CN_RID, so date and check
+    character are soft.
     """
-    code = compact(text, context.field, separators=" -", alphabet=_USCC_INPUT).upper()
-    if len(code) != _USCC_LENGTH:
-        raise MalformedError(context.field, "needs 18 characters")
-    remarks = []
-    if not DIGITS.issuperset(code[2:8]):
-        remarks.append("the region holds a letter")
-    total = sum(pow(3, index, 31) * _USCC_ALPHABET.index(code[index]) for index in range(17))
-    if code[17] != _USCC_ALPHABET[-total % 31]:
-        remarks.append("the check character is wrong")
-    return Normalised(code, tuple(remarks))
+    number = compact(text, context.field, separators=" -", alphabet=ALPHANUMERICS).upper()
+    old = _OLD_RESIDENT_CARD.fullmatch(number)
+    if old:
+        return Normalised(number, _remarks((old["state"] not in ISSUERS, "the state is unknown")))
+    if not _RESIDENT_CARD.fullmatch(number):
+        raise MalformedError(
+            context.field, "needs 3 letters and 12 digits, or 18 characters that begin with 9"
+        )
+    birth = _real_date(number[6:14])
+    return Normalised(
+        number,
+        _remarks(
+            (birth is None, "the birth date does not exist"),
+            *(_birth_doubts(birth, context.today) if birth else ()),
+            (number[17] != mod_11_2_character(number), "the check character is wrong"),
+        ),
+    )
+
+
+def travel_permit(text: str, context: Context) -> Normalised:
+    """Normalises a mainland travel permit (CN_HMT_PERMIT): H or M and 8 digits, or 8 for Taiwan.
+
+    The count of issues that old permits append is dropped: it changes, the holder does not.
+    """
+    number = compact(text, context.field, separators=" -()", alphabet=ALPHANUMERICS).upper()
+    found = _PERMIT.fullmatch(number)
+    if found is None:
+        raise MalformedError(
+            context.field, "needs 8 or 10 digits, for Hong Kong and Macao after H or M"
+        )
+    return Normalised(found["number"])
 
 
 def issuer(text: str, context: Context) -> Normalised:
-    """Normalises the issuing state of a passport to its three letters.
+    """Normalises the state that issues a document to its three letters.
 
     Source: ISO 3166-1 alpha-3; ICAO 9303 part 3 section 5.
     """
     code = compact(text, context.field, separators=" ", alphabet=LETTERS).upper()
     if len(code) != _ISSUER_LENGTH:
         raise MalformedError(context.field, "needs three letters")
-    return Normalised(code, () if code in ISSUERS else ("the issuer is unknown",))
+    return Normalised(code, _remarks((code not in ISSUERS, "the issuer is unknown")))
 
 
 def passport_number(text: str, context: Context) -> Normalised:
@@ -137,13 +182,25 @@ def passport_number(text: str, context: Context) -> Normalised:
     return Normalised(number, _no_digit(number))
 
 
+def national_number(text: str, context: Context) -> Normalised:
+    """Normalises a number under which a state knows a person or taxpayer; O and 0 stay apart."""
+    number = compact(
+        text, context.field, separators=_DOCUMENT_SEPARATORS, alphabet=ALPHANUMERICS
+    ).upper()
+    if len(number) not in _DOCUMENT_LENGTHS:
+        raise MalformedError(context.field, "needs 4 to 30 letters and digits")
+    return Normalised(number, _no_digit(number))
+
+
 def document_number(text: str, context: Context) -> Normalised:
     """Normalises the number of any document: as a CN_RID where it has that form.
 
     Eighteen characters in the form of a CN_RID must be one. Fifteen digits may also be another
     country's number, so they are kept as they are unless they convert.
     """
-    number = compact(text, context.field, separators=" -./()", alphabet=ALPHANUMERICS).upper()
+    number = compact(
+        text, context.field, separators=_DOCUMENT_SEPARATORS, alphabet=ALPHANUMERICS
+    ).upper()
     if (
         len(number) == _RID_LENGTH
         and DIGITS.issuperset(number[:17])
@@ -154,10 +211,10 @@ def document_number(text: str, context: Context) -> Normalised:
     short = len(number) == _OLD_RID_LENGTH and DIGITS.issuperset(number)
     if short and _real_date(f"19{number[6:12]}") is not None:
         return resident_id(number, context)
-    if len(number) not in _DOCUMENT_LENGTHS:
-        raise MalformedError(context.field, "needs 4 to 30 letters and digits")
-    return Normalised(number, _no_digit(number))
+    return national_number(number, context)
 
 
 def _no_digit(number: str) -> tuple[str, ...]:
-    return () if any(digit in number for digit in string.digits) else ("the number holds no digit",)
+    return _remarks(
+        (not any(digit in number for digit in string.digits), "the number holds no digit")
+    )

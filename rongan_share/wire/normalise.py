@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import string
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 
 from rongan_share.wire.malformed import MalformedError
+from rongan_share.wire.vocabulary import IdentifierType
 
 MAX_INPUT_LENGTH = 1024
 """Longest part of an identifier looked at, in characters; longer is refused before any work."""
@@ -54,11 +55,14 @@ def _code_points(ranges: tuple[tuple[int, int], ...]) -> Iterator[int]:
 _INVISIBLE: dict[int, str | None] = dict.fromkeys(_code_points(_INVISIBLE_RANGES))
 # The Ogham space is the one space that NFKC does not turn into U+0020.
 _INVISIBLE[0x1680] = " "
+# Parts of some words: without them a domain name becomes another one.
+_JOINERS = (0x200C, 0x200D)
+_INVISIBLE_IN_DOMAINS = {code: to for code, to in _INVISIBLE.items() if code not in _JOINERS}
 
 _PUNCTUATION = {
     **dict.fromkeys(map(ord, "\u2010\u2012\u2013\u2014\u2015\u2043\u2212"), "-"),
     **dict.fromkeys(map(ord, "\u2022\u2027\u2219\u22c5\u30fb"), "\u00b7"),
-    **dict.fromkeys(map(ord, "\u2018\u2019\u02bc"), "'"),
+    **dict.fromkeys(map(ord, "\u2018\u2019\u02bb\u02bc\u02be\u02bf"), "'"),
     **dict.fromkeys(map(ord, "\u201c\u201d"), '"'),
     **dict.fromkeys(map(ord, "\u3010\u3014"), "("),
     **dict.fromkeys(map(ord, "\u3011\u3015"), ")"),
@@ -104,19 +108,61 @@ Normaliser = Callable[[str, Context], Normalised]
 """Turns one part into its canonical value or raises MalformedError."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Another identifier under which the same subject may be asked for.
+
+    Attributes:
+        type: Its type, which may differ.
+        parts: Its parts; personal data, so left out of ``repr``.
+        weak: Alone it does not identify the subject.
+    """
+
+    type: IdentifierType
+    parts: tuple[str, ...] = field(repr=False)
+    weak: bool = False
+
+
+AliasRule = Callable[[tuple[str, ...]], Iterable[Alias]]
+"""Gives the aliases of an identifier by its canonical parts."""
+
+
 def unify(text: str, field: str) -> str:
     """Refuses what no identifier holds, strips invisible characters, applies NFKC, trims spaces.
 
     Raises:
         MalformedError: With the position in the text as given.
     """
+    return _folded(text, field, _INVISIBLE)
+
+
+def unify_domain(text: str, field: str) -> str:
+    """Folds as ``unify`` does, but leaves the two joiners, which the rules of IDNA judge."""
+    return _folded(text, field, _INVISIBLE_IN_DOMAINS)
+
+
+def _folded(text: str, field: str, invisible: Mapping[int, str | None]) -> str:
+    if verify_characters(text, field):
+        return text.strip(" ")
+    return unicodedata.normalize("NFKC", text.translate(invisible)).strip(" ")
+
+
+def verify_characters(text: str, field: str) -> bool:
+    """Refuses what no identifier holds.
+
+    Returns:
+        Whether the text is printable ASCII, so nothing is left to fold.
+
+    Raises:
+        MalformedError: With the position in the text.
+    """
     if len(text) > MAX_INPUT_LENGTH:
         raise MalformedError(field, f"longer than {MAX_INPUT_LENGTH} characters")
     if text.isascii() and text.isprintable() and "|" not in text:
-        return text.strip(" ")
+        return True
     for position, character in enumerate(text):
         _check_character(character, field, position)
-    return unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).strip(" ")
+    return False
 
 
 def _check_character(character: str, field: str, position: int) -> None:

@@ -63,6 +63,12 @@ class Reason(Enum):
         ("cost", "burst"),
         Retry.NEVER,
     )
+    PAGE_TOKEN_INVALID = Refusal(
+        "INVALID_ARGUMENT",
+        "the page token was not given to this caller for this list",
+        (),
+        Retry.NEVER,
+    )
     IDENTITY_UNREADABLE = Refusal(
         "UNAUTHENTICATED",
         "the certificate does not name exactly one caller of this hub",

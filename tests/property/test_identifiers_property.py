@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stdnum import luhn
-from stdnum.cn import ric, uscc
 
-from rongan_share.wire.identifiers import SPECS, Canonical, canonicalise, parse_identifier
+from rongan_share.wire.identifiers import (
+    SPECS,
+    Canonical,
+    aliases_of,
+    canonicalise,
+    parse_identifier,
+)
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.tokens import Tokenizer
 from rongan_share.wire.vocabulary import IdentifierType, Suite
+from tests.property.well_formed import PARTS, TYPES, Identifier, spelled_twice
 
 # Seeded, and without a deadline: machines that run tests are shared.
 SEEDED = settings(deadline=None, derandomize=True, database=None)
 THOROUGH = settings(SEEDED, max_examples=400)
 
 TOKENIZER = Tokenizer(Suite.HMAC_SHA256, bytes(range(32)))
-LATIN_UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-DIGITS = "0123456789"
 SHORTEST_TELLING = 7
-USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-TYPES = st.sampled_from(sorted(SPECS))
 SAMPLES = st.sampled_from(
     [
         "11010519491231002X",
@@ -44,6 +44,12 @@ SAMPLES = st.sampled_from(
         "がぎ\u3099\u30fc",
         "\u0627\u0644\u0639\u0631\u0628\u064a\u0629",
         "\u0390\u01f0\u0149\ufb01\u1e9e",
+        "https://pay.example/%7e/../a?utm_id=1&b=%2",
+        "2001:DB8::ffff:1.2.3.4",
+        "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+        "\u4e7e\u9686\uff0c1970\u5e741\u67082\u65e5",
+        "+44 (0)20 7946 0958",
+        "00-00-5E-00-53-AF",
     ]
 )
 PIECES = st.text(max_size=40) | SAMPLES | st.text("0123456789Xx-+ .@|()a中", max_size=24)
@@ -54,95 +60,22 @@ def _value(canonical: Canonical) -> str:
     return canonical.text.split("|", 2)[2]
 
 
-@st.composite
-def resident_ids(draw: st.DrawFn) -> str:
-    """Makes a well-formed resident identity number with python-stdnum's check character."""
-    birth = draw(st.dates(date(1900, 1, 1), date(2020, 12, 31)))
-    order = draw(st.integers(1, 999))
-    seventeen = f"{draw(st.sampled_from(['110105', '440524', '810000']))}{birth:%Y%m%d}{order:03d}"
-    return seventeen + ric.calc_check_digit(seventeen + "0")
+@THOROUGH
+@given(twice=spelled_twice())
+def test_spellings_share_one_token(twice: tuple[Identifier, Identifier]) -> None:
+    """Width, case, margins, prefixes, separators, invisible signs: none may change the token."""
+    (identifier_type, plain), (_, typed) = twice
+    expected = canonicalise(identifier_type, *plain)
+    got = canonicalise(identifier_type, *typed)
+
+    assert TOKENIZER.token(got) == TOKENIZER.token(expected)
+    assert [alias.text for alias in aliases_of(got)] == [a.text for a in aliases_of(expected)]
 
 
-@st.composite
-def credit_codes(draw: st.DrawFn) -> str:
-    """Makes a well-formed social credit code with python-stdnum's check character."""
-    region = draw(st.text(DIGITS, min_size=6, max_size=6))
-    seventeen = "91" + region + draw(st.text(USCC_ALPHABET, min_size=9, max_size=9))
-    return seventeen + uscc.calc_check_digit(seventeen)
-
-
-@st.composite
-def cards(draw: st.DrawFn) -> str:
-    """Makes a card number with python-stdnum's check digit."""
-    bare = draw(st.text(DIGITS, min_size=9, max_size=18))
-    return bare + luhn.calc_check_digit(bare)
-
-
-MOBILES = st.from_regex(r"1[3-9][0-9]{9}", fullmatch=True)
-PASSPORTS = st.text(LATIN_UPPER + DIGITS, min_size=5, max_size=20)
-ORGANISATIONS = st.text(LATIN_UPPER, min_size=2, max_size=12)
-WELL_FORMED = (
-    st.tuples(st.just(IdentifierType.CN_RID), st.tuples(resident_ids()))
-    | st.tuples(st.just(IdentifierType.CN_USCC), st.tuples(credit_codes()))
-    | st.tuples(st.just(IdentifierType.PAN), st.tuples(cards()))
-    | st.tuples(st.just(IdentifierType.MSISDN), st.tuples(MOBILES))
-    | st.tuples(st.just(IdentifierType.PASSPORT), st.tuples(st.just("CHN"), PASSPORTS))
-    | st.tuples(st.just(IdentifierType.NAME_ID), st.tuples(ORGANISATIONS, resident_ids()))
-)
-
-
-def _wide(text: str) -> str:
-    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
-
-
-def _spelled(draw: st.DrawFn, text: str) -> str:
-    """Writes one part in other width and case, with margins and invisible characters."""
-    typed = "".join(
-        character + draw(st.sampled_from(["", "", "", "\u200b", "\ufeff", "\ufe0f"]))
-        for character in text
-    )
-    typed = draw(st.sampled_from([typed, typed.lower(), _wide(typed), _wide(typed.lower())]))
-    margins = st.sampled_from(["", " ", "\u3000", "\u00a0"])
-    return draw(margins) + typed + draw(margins)
-
-
-@SEEDED
-@given(data=st.data(), identifier=WELL_FORMED)
-def test_spellings_share_one_token(
-    data: st.DataObject, identifier: tuple[IdentifierType, tuple[str, ...]]
-) -> None:
-    """Width, case, margins and invisible characters must not change the token."""
-    identifier_type, parts = identifier
-    spelled = data.draw(st.composite(lambda draw: [_spelled(draw, part) for part in parts])())
-
-    token = TOKENIZER.token(canonicalise(identifier_type, *parts))
-
-    assert TOKENIZER.token(canonicalise(identifier_type, *spelled)) == token
-
-
-@SEEDED
-@given(number=resident_ids() | credit_codes() | cards(), data=st.data())
-def test_separators_do_not_matter(number: str, data: st.DataObject) -> None:
-    """Spaces and dashes of any kind within a number must not change the token."""
-    for identifier_type in (IdentifierType.CN_RID, IdentifierType.CN_USCC, IdentifierType.PAN):
-        try:
-            plain = canonicalise(identifier_type, number)
-        except MalformedError:
-            continue
-        at = data.draw(st.integers(0, len(number)))
-        separator = data.draw(st.sampled_from([" ", "-", "\u2014", "\uff0d", "\u3000"]))
-        typed = number[:at] + separator + number[at:]
-        assert canonicalise(identifier_type, typed).text == plain.text
-
-
-@SEEDED
-@given(identifier=WELL_FORMED)
-def test_oracle_check_digits_are_ok(identifier: tuple[IdentifierType, tuple[str, ...]]) -> None:
-    """No number whose check digit python-stdnum made may be refused or doubted for it."""
-    canonical = canonicalise(identifier[0], *identifier[1])
-
-    assert "the check digit is wrong" not in canonical.remarks
-    assert "the check character is wrong" not in canonical.remarks
+@pytest.mark.parametrize("identifier_type", list(IdentifierType), ids=lambda member: member.name)
+def test_every_type_is_spelled(identifier_type: IdentifierType) -> None:
+    """No type may be left out of the spellings, nor any of its parts."""
+    assert len(PARTS[identifier_type]) == len(SPECS[identifier_type].parts)
 
 
 @THOROUGH
@@ -161,6 +94,24 @@ def test_canonical_of_canonical_is_itself(
     assert canonical.text.startswith(f"rs1|{identifier_type.name}|")
     assert canonical.text.count("|") == 1 + len(parts)
     canonical.text.encode()
+    _check_aliases(canonical)
+
+
+@THOROUGH
+@given(twice=spelled_twice())
+def test_canonical_of_well_formed_is_itself(twice: tuple[Identifier, Identifier]) -> None:
+    """Each type's own values must come back unchanged, and so must their aliases."""
+    _, (identifier_type, typed) = twice
+    canonical = canonicalise(identifier_type, *typed)
+
+    assert parse_identifier(identifier_type, _value(canonical)).text == canonical.text
+    _check_aliases(canonical)
+
+
+def _check_aliases(canonical: Canonical) -> None:
+    for alias in aliases_of(canonical):
+        assert parse_identifier(alias.type, _value(alias)).text == alias.text
+        assert alias.text != canonical.text
 
 
 @SEEDED
@@ -202,6 +153,82 @@ def _refusal(identifier_type: IdentifierType, value: str) -> MalformedError | No
     except MalformedError as error:
         return error
     return None
+
+
+# What browsers escape in a path and in a query (WHATWG URL Standard).
+ESCAPED_IN_PATHS = frozenset(' "#<>?`{}^')
+ESCAPED_IN_QUERIES = frozenset(" \"#<>'")
+PAGES = st.text(
+    st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"], exclude_characters="|\uff5c")
+    | st.sampled_from("\u200b\u200d\ufe0f\u2460\uff08\u4e2d'[]"),
+    max_size=12,
+)
+
+
+def _copied(text: str, escaped: frozenset[str]) -> str:
+    return "".join(
+        "".join(f"%{octet:02X}" for octet in character.encode())
+        if character in escaped or not character.isascii()
+        else character
+        for character in text
+    )
+
+
+@THOROUGH
+@given(path=PAGES, query=PAGES)
+def test_page_is_the_same_as_browsers_copy_it(path: str, query: str) -> None:
+    """A page typed as it reads and copied from a browser, which escapes, must share one token."""
+    # What ends path or query is no part of them.
+    path = path.translate(dict.fromkeys(map(ord, "#?\\")))
+    query = query.replace("#", "")
+    typed = f"https://pay.example/{path}?{query}&end"
+    copied = (
+        f"https://pay.example/{_copied(path, ESCAPED_IN_PATHS)}"
+        f"?{_copied(query, ESCAPED_IN_QUERIES)}&end"
+    )
+
+    assert canonicalise(IdentifierType.URL, typed) == canonicalise(IdentifierType.URL, copied)
+
+
+@THOROUGH
+@given(
+    names=st.lists(
+        st.text(
+            "\u0e19\u0e34\u0e38\u0e14\u0939\u093f\u0941\u30cf\u30d0\u30d1\u0418\u0419\u05d0\u05b8",
+            min_size=1,
+            max_size=4,
+        ),
+        min_size=2,
+        max_size=2,
+    )
+)
+def test_marks_tell_names_apart(names: list[str]) -> None:
+    """Names that differ in a mark of another script than Latin must not share a token."""
+    values = []
+    for name in names:
+        # Marks in front belong to no letter.
+        lettered = "\u0e19" + unicodedata.normalize("NFC", name)
+        values.append(_value(canonicalise(IdentifierType.PERSON_NAME, lettered)))
+
+    assert (values[0] == values[1]) == (
+        unicodedata.normalize("NFKC", names[0]) == unicodedata.normalize("NFKC", names[1])
+    )
+
+
+@SEEDED
+@given(spaces=st.lists(st.sampled_from(["", " ", "  "]), min_size=4, max_size=4))
+def test_spaces_around_brackets_say_nothing(spaces: list[str]) -> None:
+    """Spaces inside and outside of brackets must not change the token of an organisation."""
+    before, after, last, outside = spaces
+    for one, inner, other in (
+        ("Acme", "China", "Ltd"),
+        ("\u7532", "\u4e59", "\u4e19"),
+        ("A1", "\u4e59", "B"),
+    ):
+        typed = f"{one}{before}({after}{inner}{last}){outside}{other}"
+        assert canonicalise(IdentifierType.ORG_NAME, typed) == canonicalise(
+            IdentifierType.ORG_NAME, f"{one}\uff08{inner}\uff09{other}"
+        )
 
 
 @pytest.mark.parametrize("digit", ["\uff12", "\u00b2", "\u0662", "\u0968"])

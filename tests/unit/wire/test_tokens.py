@@ -113,3 +113,21 @@ def test_broken_unicode_is_refused() -> None:
 def test_repr_hides_the_key() -> None:
     """The repr of a tokeniser must name its suite and nothing else."""
     assert repr(Tokenizer(Suite.HMAC_SM3, KEY)) == "Tokenizer(HMAC_SM3)"
+
+
+@pytest.mark.parametrize("suite", list(Suite), ids=lambda suite: suite.name)
+def test_tokens_of_one_beginning(suite: Suite) -> None:
+    """Tokens of values after one beginning must be those of the whole texts."""
+    tokenizer = Tokenizer(suite, KEY)
+    values = ["4111111111111111", "6222020402000000016", ""]
+    expected = tokenizer.tokens(f"rs1|PAN|{value}" for value in values)
+
+    assert tokenizer.tokens_of("rs1|PAN|", [value.encode() for value in values]) == expected
+    assert tokenizer.tokens_of("rs1|PAN|", []) == b""
+
+
+@pytest.mark.parametrize("prefix", ["", "PAN|", "rs2|PAN|"])
+def test_raw_beginning_is_refused(prefix: str) -> None:
+    """A beginning that no canonical string has must be refused, for the same reason."""
+    with pytest.raises(MalformedError):
+        Tokenizer(Suite.HMAC_SHA256, KEY).tokens_of(prefix, [b"4111111111111111"])
