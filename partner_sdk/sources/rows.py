@@ -5,15 +5,18 @@ Errors name line, column and rule. They never hold the value, which is personal 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
+from partner_sdk.clock import shanghai_today
+from partner_sdk.sources.references import parse_reference
 from rongan_share.wire.days import day_of_date
-from rongan_share.wire.identifiers import Canonical, Grade, parse_identifier
+from rongan_share.wire.identifiers import Canonical, Grade, aliases_of, parse_identifier
 from rongan_share.wire.malformed import MalformedError
-from rongan_share.wire.sources import original_source, reference_from_text
+from rongan_share.wire.sources import original_source
 from rongan_share.wire.vocabulary import (
     Evidence,
     IdentifierType,
@@ -47,6 +50,10 @@ COLUMNS = (
     "flags",
 )
 """Columns of a row in text form, in the order of a CSV file."""
+
+_OPERATIONS = ("ADD", "AMEND", "WITHDRAW")
+_SEVERITIES = ("1", "2", "3", "4")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,11 @@ class RowsRefusedError(ValueError):
         self.problems = problems
         self.total = total
 
+    @classmethod
+    def at(cls, line: int, column: str, rule: str) -> RowsRefusedError:
+        """Refuses a file for one problem, without which the rest cannot be read."""
+        return cls((RowProblem(line, column, rule),), 1)
+
 
 @dataclass(frozen=True, slots=True)
 class ParsedRow:
@@ -133,6 +145,7 @@ class ParsedRow:
         event_day: Day number; 0 = unknown.
         expiry_day: Day number; 0 = no end.
         flags: Row flags.
+        aliases: Further forms of the identifier of which the category may be said.
     """
 
     line: int
@@ -148,26 +161,29 @@ class ParsedRow:
     event_day: int
     expiry_day: int
     flags: RowFlag
+    aliases: tuple[Canonical, ...] = ()
 
 
-def parse_row(row: Row, taxonomy: Taxonomy | None) -> ParsedRow:
+def parse_row(row: Row, taxonomy: Taxonomy | None, *, today: date | None = None) -> ParsedRow:
     """Turns a row of text into numbers.
 
     Args:
         row: The row.
         taxonomy: The hub's; None = the category is not looked up, to check a file without a hub.
+        today: Day against which births are future; None = today in Asia/Shanghai.
 
     Raises:
         MalformedError: A column breaks a rule; its ``field`` is the column.
     """
-    operation = RowOperation[_one_of(row.op or "ADD", "op", ("ADD", "AMEND", "WITHDRAW"))]
+    today = today or shanghai_today()
+    operation = RowOperation[_one_of(row.op or "ADD", "op", _OPERATIONS)]
     gives = operation is not RowOperation.WITHDRAW
     category = _parse_category(row.category, taxonomy)
-    canonical = _parse_value(row, operation)
+    canonical = _parse_value(row, operation, today)
     return ParsedRow(
         line=row.line,
         operation=operation,
-        reference=_in_column("reference", lambda: reference_from_text(row.reference)),
+        reference=parse_reference(row.reference, today=today),
         canonical=canonical,
         category=category.bit if category else 0,
         severity=_parse_severity(row.severity, category) if gives else 0,
@@ -178,6 +194,7 @@ def parse_row(row: Row, taxonomy: Taxonomy | None) -> ParsedRow:
         event_day=_parse_day(row.event_date, "event_date") if gives else 0,
         expiry_day=_parse_day(row.expiry_date, "expiry_date") if gives else 0,
         flags=_parse_flags(row.flags, canonical) if gives else RowFlag(0),
+        aliases=_aliases_within(category, canonical) if canonical else (),
     )
 
 
@@ -193,13 +210,38 @@ def parse_type(name: str) -> IdentifierType:
         raise MalformedError("type", "names no identifier type") from None
 
 
-def _parse_value(row: Row, operation: RowOperation) -> Canonical | None:
+def verify_word(column: str, text: str) -> None:
+    """Refuses a text that no row may have in a column, as far as it can be told without a hub.
+
+    Raises:
+        MalformedError: With the column as its field.
+    """
+    words = {
+        "op": _OPERATIONS,
+        "severity": _SEVERITIES,
+        "evidence": tuple(Evidence.__members__),
+        "source_class": tuple(SourceClass.__members__),
+        "legal_basis": tuple(LegalBasis.__members__),
+    }
+    if column in words:
+        _one_of(text, column, words[column])
+    elif column == "type":
+        parse_type(text)
+    elif column == "flags":
+        _parse_flags(text, None)
+    elif column == "original_source":
+        _parse_source(text)
+    elif column in {"event_date", "expiry_date"}:
+        _parse_day(text, column)
+
+
+def _parse_value(row: Row, operation: RowOperation, today: date) -> Canonical | None:
     if not row.type and not row.value:
         if operation is RowOperation.ADD:
             raise MalformedError("value", "mandatory on ADD")
         return None
     identifier_type = parse_type(row.type)
-    return _in_column("value", lambda: parse_identifier(identifier_type, row.value))
+    return _in_column("value", lambda: parse_identifier(identifier_type, row.value, today=today))
 
 
 def _parse_category(code: str, taxonomy: Taxonomy | None) -> Category | None:
@@ -216,7 +258,7 @@ def _parse_category(code: str, taxonomy: Taxonomy | None) -> Category | None:
 def _parse_severity(text: str, category: Category | None) -> int:
     if not text:
         return category.default_severity if category else 0
-    return int(_one_of(text, "severity", ("1", "2", "3", "4")))
+    return int(_one_of(text, "severity", _SEVERITIES))
 
 
 def _parse_source(text: str) -> int:
@@ -235,10 +277,13 @@ def _parse_day(text: str, column: str) -> int:
 
 @lru_cache(maxsize=1024)
 def _day_of_text(text: str, column: str) -> int:
+    # Python reads other forms of ISO 8601 too, such as weeks.
     try:
-        return day_of_date(date.fromisoformat(text))
+        if _DATE.fullmatch(text):
+            return day_of_date(date.fromisoformat(text))
     except (ValueError, MalformedError):
-        raise MalformedError(column, "needs YYYY-MM-DD between 1970 and 2149") from None
+        pass
+    raise MalformedError(column, "needs YYYY-MM-DD between 1970 and 2149")
 
 
 def _parse_flags(text: str, canonical: Canonical | None) -> RowFlag:
@@ -249,8 +294,14 @@ def _parse_flags(text: str, canonical: Canonical | None) -> RowFlag:
         return flags
     if canonical.grade is Grade.SUSPECT:
         flags |= RowFlag.SUSPECT
-    # A name alone never identifies a person.
-    return flags | RowFlag.WEAK if canonical.type is IdentifierType.PERSON_NAME else flags
+    return flags | RowFlag.WEAK if canonical.weak else flags
+
+
+def _aliases_within(category: Category | None, canonical: Canonical) -> tuple[Canonical, ...]:
+    # The hub refuses a row of a type that its category is not said of, and the frame with it. What
+    # the row itself asks for is its contributor's to know.
+    fitting = {canonical.type, *(category.subject_types if category else IdentifierType)}
+    return tuple(alias for alias in aliases_of(canonical) if alias.type in fitting)
 
 
 def _member(vocabulary: type[EnumT], name: str, column: str) -> int:
