@@ -11,15 +11,16 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 from rich.table import Table
 
 from examples.demo.stage import ROOT, CommandFailedError, Stage
-from partner_sdk.sources.ofac import OfacList
+from partner_sdk.sources.ofac import ALIAS_FILE, OfacList
 from partner_sdk.sources.rows import COLUMNS
 from rongan_share.clock import SystemClock
 from rongan_share.wire.days import SHANGHAI
@@ -28,6 +29,7 @@ INTERRUPTED = 130
 """Exit code, as of every command here."""
 
 REHEARSAL_DAYS = 2
+SUBJECT_WIDTH = 31
 SDN = ROOT / "examples" / "ofac" / "sdn.csv"
 EXPIRING, WITHDRAWN = "pay-safe-centre.example", "wallet-check.example"
 ABSENT_CARD, ABSENT_PHONE = "6222020402000000016", "13800138000"
@@ -139,9 +141,10 @@ def wake_today(stage: Stage) -> None:
 
 
 def copy_of_list(stage: Stage) -> str:
-    """Copies the list, because an upload keeps its state beside the file."""
-    shutil.copy(SDN, stage.folder / "sdn.csv")
-    return "sdn.csv"
+    """Copies the list and its aliases, because an upload keeps its state beside the file."""
+    shutil.copy(SDN.with_name(ALIAS_FILE), stage.folder)
+    shutil.copy(SDN, stage.folder)
+    return SDN.name
 
 
 def sites(stage: Stage, name: str, *listed: tuple[str, str], operation: str = "ADD") -> str:
@@ -175,10 +178,10 @@ def withdrawal(stage: Stage) -> str:
     return sites(stage, "withdrawal.csv", (WITHDRAWN, ""), operation="WITHDRAW")
 
 
-def listed_identifiers() -> Iterator[tuple[str, str]]:
-    """Yields what the list says, as (type, value)."""
-    for row in OfacList(SDN).rows():
-        yield row.type, row.value
+@cache
+def listed_identifiers() -> tuple[tuple[str, str], ...]:
+    """Reads what the list says, as (type, value)."""
+    return tuple((row.type, row.value) for row in OfacList(SDN).rows())
 
 
 def own_sites() -> list[Question]:
@@ -222,7 +225,7 @@ def show_verdicts(stage: Stage, asked: Iterable[Question]) -> None:
         left = verdict["quota_left"]
         table.add_row(
             question.note,
-            f"{question.kind} {question.value[:24]}",
+            f"{question.kind} {question.value}"[:SUBJECT_WIDTH],
             verdict["state"],
             ",".join(summary["categories"]) if summary else "",
             str(summary["severity"]) if summary else "",

@@ -1,28 +1,37 @@
-"""Listings from the OFAC list of Specially Designated Nationals (``sdn.csv``).
+"""Listings from the OFAC list of Specially Designated Nationals (``sdn.csv``, ``alt.csv``).
 
 The list is a public record of the US Treasury, kept by people: identifiers stand in a free text,
-several a row, with dates, brackets and typing errors. What is read here becomes rows; what is not
-is named line by line, and the totals add up: nothing disappears unseen.
-
-Read: passports, web sites, e-mail addresses, unified social credit codes, names of organisations.
+several an entity, with dates, brackets and typing errors. What is read here becomes rows, all of
+one entity under one reference; what is not is named line by line, and the totals add up: nothing
+disappears unseen.
 """
 
 from __future__ import annotations
 
-import csv
-import re
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from partner_sdk.sources.ofac_remarks import (
-    NO_IDENTIFIER,
-    Found,
-    Unread,
-    find_identifiers,
+from partner_sdk.sources.ofac_files import (
+    INDIVIDUAL,
+    ORGANISATION,
+    VESSEL,
+    Alias,
+    Entity,
+    read_aliases,
+    read_entities,
 )
-from partner_sdk.sources.rows import Row, RowProblem, RowsRefusedError
-from rongan_share.wire.identifiers import canonicalise
+from partner_sdk.sources.ofac_mentions import (
+    NO_IDENTIFIER,
+    NO_TYPE,
+    Found,
+    Joined,
+    Mention,
+    Nickname,
+    Unread,
+)
+from partner_sdk.sources.ofac_remarks import find_identifiers
+from partner_sdk.sources.ofac_report import OfacReport, Skipped
+from partner_sdk.sources.rows import Row
+from rongan_share.wire.identifiers import Grade, canonicalise
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.vocabulary import IdentifierType
 
@@ -36,110 +45,93 @@ CATEGORY = "E4"
 ISSUER = "OFAC-SDN"
 """Names the list in references and original sources, so that copies of it count as one source."""
 
-_COLUMN_COUNT = 12
-_END_OF_FILE = "\x1a"
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}")
-_ORGANISATION = ""
-_PEOPLE_AND_THINGS = ("individual", "vessel", "aircraft")
+ALIAS_FILE = "alt.csv"
+"""Name of the file of aliases beside the list."""
+
+_NO_ALIASES = "no alt.csv stands beside the list; fetch it, name another, or say none"
+
+_NAME_TYPES = {
+    ORGANISATION: IdentifierType.ORG_NAME,
+    INDIVIDUAL: IdentifierType.PERSON_NAME,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """An identifier that did not become a row; its value is not repeated.
-
-    Attributes:
-        line: Line of the file, from 1.
-        ent_num: The list's number of the entity.
-        what: What kind of identifier it is.
-        rule: Why it was skipped.
-    """
-
-    line: int
-    ent_num: str
-    what: str
-    rule: str
-
-
-@dataclass(slots=True)
-class OfacReport:
-    """What became of the file; complete once all rows were drawn.
-
-    ``identifier_count`` = rows without derived ones + duplicates + skipped, and ``entity_count``
-    = entities with rows + those without.
-
-    Attributes:
-        entity_count: Entities read.
-        listed_entity_count: Entities with at least one row.
-        identifier_count: Identifiers found in the file, names of organisations included.
-        rows_by_type: Rows made, by type.
-        derived_count: Rows among them that were derived: sites without their ``www.``.
-        duplicate_count: Identifiers that their entity had twice.
-        skipped: Identifiers that did not become a row.
-        entities_without: Entities without a row, by reason.
-    """
-
-    entity_count: int = 0
-    listed_entity_count: int = 0
-    identifier_count: int = 0
-    rows_by_type: Counter[IdentifierType] = field(default_factory=Counter)
-    derived_count: int = 0
-    duplicate_count: int = 0
-    skipped: list[Skipped] = field(default_factory=list)
-    entities_without: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def row_count(self) -> int:
-        """Rows made, derived ones included."""
-        return sum(self.rows_by_type.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Entity:
-    line: int
-    number: str
-    name: str
-    kind: str
-    remarks: str
+_BEARERS = {
+    IdentifierType.PASSPORT: INDIVIDUAL,
+    IdentifierType.NATIONAL_ID: INDIVIDUAL,
+    IdentifierType.CN_RID: INDIVIDUAL,
+    IdentifierType.IMO: VESSEL,
+}
+_CHINESE_BUSINESS = frozenset({IdentifierType.CN_USCC, IdentifierType.CN_LICENCE})
 
 
 class OfacList:
-    """One file of the list; `rows` reads it, `report` says what became of it."""
+    """The list in its one or two files; `rows` reads it, `report` says what became of it.
 
-    def __init__(self, path: Path, *, severity: str = "") -> None:
-        """Names the file.
+    Attributes:
+        report: Complete once all rows were drawn.
+        alias_file: The file of aliases; None = read without.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        alias_file: Path | None = None,
+        without_aliases: bool = False,
+        severity: str = "",
+    ) -> None:
+        """Names the files.
 
         Args:
             path: ``sdn.csv`` as Treasury publishes it.
+            alias_file: ``alt.csv``; None = the one beside `path`.
+            without_aliases: Read the list alone, a third of its names being in the other file.
             severity: 1 to 4; empty = the default of the category.
+
+        Raises:
+            MalformedError: There is no file of aliases, and nobody said to do without.
         """
         self._path = path
         self._severity = severity
+        beside = path.with_name(ALIAS_FILE)
+        if alias_file is None and not without_aliases:
+            if path.is_file() and not beside.is_file():
+                raise MalformedError("alt", _NO_ALIASES)
+            alias_file = beside
+        self.alias_file = None if without_aliases else alias_file
         self.report = OfacReport()
 
     def rows(self) -> Iterator[Row]:
-        """Yields the rows in the order of the file; starts a new report.
+        """Yields the rows in the order of ``sdn.csv``; starts a new report.
 
         Raises:
-            RowsRefusedError: The file has not the form of the list.
-            OSError: The file cannot be read.
+            RowsRefusedError: A file has not the form of the list.
+            OSError: A file cannot be read.
         """
         self.report = OfacReport()
-        for entity in _read_entities(self._path):
+        aliases = read_aliases(self.alias_file) if self.alias_file else {}
+        for entity in read_entities(self._path):
             self.report.entity_count += 1
-            rows = list(self._rows_of(entity))
+            rows = list(self._rows_of(entity, aliases.pop(entity.number, [])))
             if rows:
                 self.report.listed_entity_count += 1
             yield from rows
+        for alias in (alias for left in aliases.values() for alias in left):
+            self.report.alias_count += 1
+            self.report.identifier_count += 1
+            self._skip(alias, "NAME", "no such entity in the list")
 
-    def _rows_of(self, entity: _Entity) -> Iterator[Row]:
+    def _rows_of(self, entity: Entity, aliases: list[Alias]) -> Iterator[Row]:
+        self.report.alias_count += len(aliases)
         seen: set[str] = set()
         skipped_before = len(self.report.skipped)
-        for found in _identifiers_of(entity):
-            self.report.identifier_count += not (isinstance(found, Found) and found.derived)
-            if isinstance(found, Unread):
-                self._skip(entity, found.what, found.rule)
+        for origin, mention in _mentions_of(entity, aliases):
+            self.report.identifier_count += not (isinstance(mention, Found) and mention.derived)
+            if isinstance(mention, Unread):
+                self._skip(origin, mention.what, mention.rule)
                 continue
-            row = self._row(entity, found, seen)
+            row = self._row(origin, mention, seen)
             if row is not None:
                 yield row
         if not seen:
@@ -148,73 +140,100 @@ class OfacList:
             reason = "every identifier skipped" if met else NO_IDENTIFIER
             self.report.entities_without[f"{kind}: {reason}"] += 1
 
-    def _row(self, entity: _Entity, found: Found, seen: set[str]) -> Row | None:
+    def _row(self, origin: Entity | Alias, found: Found, seen: set[str]) -> Row | None:
         try:
             canonical = canonicalise(found.type, *found.parts)
         except MalformedError as error:
             # A derived form stands beside the one that it comes from, which has been reported.
             if not found.derived:
-                self._skip(entity, found.type.name, error.rule)
+                self._skip(origin, found.type.name, error.rule)
             return None
         if canonical.text in seen:
             self.report.duplicate_count += not found.derived
             return None
         seen.add(canonical.text)
         self.report.rows_by_type[found.type] += 1
+        self.report.suspects_by_type[found.type] += canonical.grade is Grade.SUSPECT
         self.report.derived_count += found.derived
         return Row(
-            line=entity.line,
+            line=origin.line,
             op="ADD",
-            reference=f"{ISSUER}|{entity.number}",
+            reference=f"{ISSUER}|{origin.number}",
             type=found.type.name,
             value="|".join(found.parts),
             category=CATEGORY,
             severity=self._severity,
             evidence="AUTHORITY_DETERMINED",
             source_class="INTL_LIST",
-            original_source=f"{ISSUER}|{entity.number}",
+            original_source=f"{ISSUER}|{origin.number}",
             legal_basis="PUBLIC_RECORD",
-            flags="ALIAS" if found.derived else "",
+            flags="+".join(["ALIAS"] * found.alias + ["WEAK"] * found.weak),
         )
 
-    def _skip(self, entity: _Entity, what: str, rule: str) -> None:
-        self.report.skipped.append(Skipped(entity.line, entity.number, what, rule))
+    def _skip(self, origin: Entity | Alias, what: str, rule: str) -> None:
+        file = self.alias_file if isinstance(origin, Alias) else self._path
+        name = file.name if file else ""
+        self.report.skipped.append(Skipped(name, origin.line, origin.number, what, rule))
 
 
-def _identifiers_of(entity: _Entity) -> Iterator[Found | Unread]:
-    if entity.kind == _ORGANISATION:
-        yield Found(IdentifierType.ORG_NAME, (entity.name,))
-    yield from find_identifiers(entity.remarks)
+def _mentions_of(
+    entity: Entity, aliases: list[Alias]
+) -> Iterator[tuple[Entity | Alias, Found | Unread]]:
+    """Yields what an entity has: names first, so that a nickname never takes a name's place."""
+    name_type = _NAME_TYPES.get(entity.kind)
+    bearers: tuple[Entity | Alias, ...] = (entity, *aliases)
+    for bearer in bearers:
+        if name_type is None:
+            yield bearer, Unread(f"{entity.kind.upper()}_NAME", NO_TYPE)
+        else:
+            yield bearer, Found(name_type, (bearer.name,), alias=bearer is not entity)
+    if entity.call_sign:
+        yield entity, Unread("CALL_SIGN", NO_TYPE)
+    for mention in find_identifiers(entity.remarks):
+        yield from ((entity, resolved) for resolved in _resolve(mention, entity, aliases))
 
 
-def _read_entities(path: Path) -> Iterator[_Entity]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            for cells in reader:
-                if cells == [_END_OF_FILE]:
-                    return
-                yield _entity(reader.line_num, [_cell(cell) for cell in cells])
-        except UnicodeDecodeError:
-            raise _refused(reader.line_num + 1, "not UTF-8") from None
-        except csv.Error:
-            raise _refused(reader.line_num, "not well-formed CSV") from None
+def _resolve(mention: Mention, entity: Entity, aliases: list[Alias]) -> Iterator[Found | Unread]:
+    """Reads a mention as its bearer can have it, and joins with names what needs them."""
+    if isinstance(mention, Nickname):
+        yield _nickname(mention, _NAME_TYPES.get(entity.kind))
+        return
+    borne = _borne(mention, entity.kind) if isinstance(mention, Found) else mention
+    if isinstance(borne, Joined):
+        yield from _joined(borne, entity, aliases)
+    else:
+        yield borne
 
 
-def _entity(line: int, cells: list[str]) -> _Entity:
-    if len(cells) != _COLUMN_COUNT:
-        raise _refused(line, f"needs {_COLUMN_COUNT} cells; is this sdn.csv?")
-    if not _NUMBER.fullmatch(cells[0]):
-        raise _refused(line, "needs a number first; is this sdn.csv?")
-    if cells[2] not in (_ORGANISATION, *_PEOPLE_AND_THINGS):
-        raise _refused(line, "a kind of entity that is not known")
-    return _Entity(line, cells[0], cells[1], cells[2], cells[11])
+def _borne(found: Found, kind: str) -> Found | Joined:
+    """Corrects a type that the label suggests and the bearer cannot have."""
+    bearer = _BEARERS.get(found.type, kind)
+    if found.type in _CHINESE_BUSINESS and kind == INDIVIDUAL:
+        # Eighteen or fifteen characters are also what a resident identity number has.
+        return Found(IdentifierType.CN_RID, found.parts)
+    # Registers number companies beside persons and ships, and the list labels both alike.
+    return found if bearer == kind else Joined(IdentifierType.NAME_ID, found.parts[-1])
 
 
-def _cell(text: str) -> str:
-    cell = text.strip()
-    return "" if cell == "-0-" else cell
+def _nickname(nickname: Nickname, name_type: IdentifierType | None) -> Found | Unread:
+    if name_type is None:
+        return Unread("NICKNAME", NO_TYPE)
+    return Found(name_type, (nickname.name,), alias=True, weak=True)
 
 
-def _refused(line: int, rule: str) -> RowsRefusedError:
-    return RowsRefusedError((RowProblem(line, "", rule),), 1)
+def _joined(joined: Joined, entity: Entity, aliases: list[Alias]) -> Iterator[Found | Unread]:
+    """Joins a birth date or number with the names of its bearer."""
+    if joined.derived:
+        # The number itself is a row. A second one with the name serves who asks for a person.
+        if entity.kind == INDIVIDUAL:
+            yield Found(joined.type, (entity.name, joined.value), derived=True)
+        return
+    fits = entity.kind in _NAME_TYPES
+    if joined.type is IdentifierType.NAME_DOB:
+        fits = entity.kind == INDIVIDUAL
+    if not fits:
+        yield Unread(joined.type.name, "its bearer is not of a kind that has one")
+        return
+    yield Found(joined.type, (entity.name, joined.value))
+    for alias in aliases:
+        yield Found(joined.type, (alias.name, joined.value), derived=True, alias=True)
