@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import rows_contribution, rows_frames, rows_start, rows_unary
+from benchmarks import rows_contribution, rows_frames, rows_start, rows_tokens, rows_unary
 from benchmarks.machine import pin_client
 from benchmarks.peers import PeerMissingError
 from benchmarks.report import Family, Result, json_line, table
@@ -20,6 +20,7 @@ FAMILIES: tuple[Family, ...] = (
     *rows_frames.FAMILIES,
     *rows_unary.FAMILIES,
     *rows_start.FAMILIES,
+    *rows_tokens.FAMILIES,
     *rows_contribution.FAMILIES,
 )
 """All rows, in the order they are measured: those that change the hub come last."""

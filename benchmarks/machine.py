@@ -46,6 +46,17 @@ def _on_server_core() -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+@contextmanager
+def on_all_cores() -> Iterator[int]:
+    """Lets the calling thread, and what it begins in the block, use every core; yields how many."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield len(os.sched_getaffinity(0))
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A running process on the server's core.

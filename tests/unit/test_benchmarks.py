@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.__main__ import FAMILIES
 from benchmarks.http2_load import LoadError, UnaryConnection
+from benchmarks.identifiers import write_identifiers
 from benchmarks.listings import UNLISTED, Population, tokens_of
 from benchmarks.report import Result, json_line, ratio
 from benchmarks.rows_frames import LISTED, SMALL, SPARSE, make_frames, tokens_per_second
 from benchmarks.rows_unary import CHECK, check_requests
 from benchmarks.world import Scale, World
+from partner_sdk.bulk import tokenise_columns
+from rongan_share.wire.tokens import Tokenizer
+from rongan_share.wire.vocabulary import RowFlag, Suite
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,22 @@ def test_tokens_differ() -> None:
     tokens = tokens_of(numbers.astype(np.uint64))
     assert len({tokens[at : at + 16] for at in range(0, len(tokens), 16)}) == 10_000
     assert tokens == tokens_of(numbers.astype(np.uint64))
+
+
+def test_identifiers_are_well_formed(tmp_path: Path) -> None:
+    """Of the file that is tokenised nearly every row has a token, and few are suspect."""
+    path = tmp_path / "identifiers.csv"
+    write_identifiers(path, 3_000)
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = tokenise_columns(
+        [row["value"] for row in rows],
+        [row["type"] for row in rows],
+        tokenizer=Tokenizer(Suite.HMAC_SHA256, bytes(32)),
+    )
+    assert len(rows) == 3_000
+    assert 0 < len(columns.rejects) < 60
+    assert 0 < sum(byte & RowFlag.SUSPECT > 0 for byte in columns.flags) < 60
 
 
 def test_json_line_of_a_comparison() -> None:
