@@ -6,6 +6,7 @@ replaces or withdraws, so that runs can be laid over one another.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 OWNER_DTYPE = "S37"
 """Owner key: contributor u32 and reference, category and token, so compared from left to right."""
+
+NEAR_ROWS = 1 << 16
+"""Rows behind a listing id that are looked through for an owner's before its keys are used."""
 
 
 class Matches(NamedTuple):
@@ -106,6 +110,29 @@ class Run:
         order = np.argsort(query, kind="stable")
         return Matches(query[order], self.rows[self.owners.order[position[order]]])
 
+    def list_owned(self, contributor: int, after: int, *, most: int) -> NDArray[np.void]:
+        """Returns a contributor's rows behind a listing id, ordered by it: the first of them."""
+        # bisect reads a few ids in place, where numpy would first copy the whole column.
+        start = bisect_right(self.rows["listing_id"], after)
+        near = self.rows["contributor"][start : start + NEAR_ROWS] == contributor
+        position = start + np.flatnonzero(near)
+        if position.size < most and start + NEAR_ROWS < len(self):
+            position = self._owned_positions(contributor)
+            position = position[position >= start]
+            if position.size > most:
+                position = np.partition(position, most - 1)[:most]
+            position.sort()
+        return self.rows[position[:most]]
+
+    def _owned_positions(self, contributor: int) -> NDArray[np.int64]:
+        """Returns the places of all rows of a contributor, in no order of use."""
+        number = np.full(2, contributor, np.uint32)
+        reference, token = (np.array([b"", b"\xff" * 16], "S16") for _ in range(2))
+        ends = owner_keys(number, reference, np.array([0, 255], np.uint8), token=token)
+        first = np.searchsorted(self.owners.keys, ends[0], side="left")
+        last = np.searchsorted(self.owners.keys, ends[1], side="right")
+        return self.owners.order[first:last]
+
     def find_ids(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Returns the position of each listing id in `rows`, or -1."""
         if not len(self):
@@ -113,6 +140,15 @@ class Run:
         position = np.searchsorted(self.rows["listing_id"], listing_ids)
         position = np.minimum(position, len(self) - 1)
         return np.where(self.rows["listing_id"][position] == listing_ids, position, -1)
+
+    def replaces(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Tells which listings of older runs no longer hold there."""
+        if not self.replaced.size:
+            return np.zeros(listing_ids.size, np.bool_)
+        position = np.searchsorted(self.replaced, listing_ids)
+        nearest = self.replaced[np.minimum(position, self.replaced.size - 1)]
+        same: NDArray[np.bool_] = nearest == listing_ids
+        return same
 
 
 def merge(older: Run, newer: Run, *, bottom: bool) -> Run:

@@ -24,6 +24,9 @@ MERGE_RATIO = 4
 
 _LAST_TOKEN = b"\xff" * 16
 
+_LISTED_AT_ONCE = 1 << 12
+"""Own rows that are taken from each run at once while a contributor's listings are listed."""
+
 
 class Merging(NamedTuple):
     """What may be merged at once, in the path of whoever waits for a sequence.
@@ -96,6 +99,40 @@ class Snapshot:
         low = owner_keys(partners, reference, category, token=token)
         high = owner_keys(partners, reference, category, token=np.where(token == b"", every, token))
         return self._collect(lambda run: run.find_owned(low, high))
+
+    def list_owned(self, contributor: int, after: int, *, most: int) -> NDArray[np.void]:
+        """Lists a contributor's own live listings behind a listing id, ordered by it.
+
+        Args:
+            contributor: Its partner number.
+            after: The listing id behind which to begin; 0 = at the first.
+            most: How many at most, from 1; fewer are returned only where there are no more.
+        """
+        found: list[NDArray[np.void]] = []
+        count = 0
+        last: int | None = after
+        while last is not None and count < most:
+            rows, last = self._some_owned(contributor, last)
+            found.append(rows)
+            count += rows.size
+        return np.concatenate(found)[:most]
+
+    def _some_owned(self, contributor: int, after: int) -> tuple[NDArray[np.void], int | None]:
+        """Returns the next own listings, and the id up to which they are all; None = to the end."""
+        found: list[NDArray[np.void]] = [np.zeros(0, LISTING_DTYPE)]
+        last: int | None = None
+        for place, run in enumerate(self.runs):
+            rows = run.list_owned(contributor, after, most=_LISTED_AT_ONCE)
+            if rows.size == _LISTED_AT_ONCE:
+                # Behind its last row this run may hold more, so no other run may go further.
+                end = int(rows["listing_id"][-1])
+                last = end if last is None else min(last, end)
+            for newer in self.runs[place + 1 :]:
+                rows = rows[~newer.replaces(rows["listing_id"])]
+            found.append(rows)
+        rows = np.concatenate(found)
+        rows = rows[np.argsort(rows["listing_id"], kind="stable")]
+        return rows if last is None else rows[rows["listing_id"] <= last], last
 
     def rows_of(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.void]:
         """Returns the present rows of listings that live in this snapshot, in the order asked.

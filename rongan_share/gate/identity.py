@@ -7,7 +7,7 @@ every RPC and frame.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,9 +25,16 @@ from rongan_share.wire.caller_id import CALLER_ID
 if TYPE_CHECKING:
     from rongan_share.model.registry import Registry
 
+MAX_LIFETIME = timedelta(days=398)
+"""Longest life of a caller's certificate, both ends included, whatever its authority signed.
+
+Source: CA/Browser Forum Baseline Requirements, section 6.3.2, as of 2020.
+"""
+
 _CACHED_CERTIFICATES = 4_096
 _MIN_RSA_BITS = 2_048
 _CURVES = (ec.SECP256R1, ec.SECP384R1)
+_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 _UNREADABLE = (
     ValueError,
     UnsupportedAlgorithm,
@@ -115,8 +122,14 @@ def unreadable(rule: str) -> RonganError:
 def _check_form(certificate: x509.Certificate) -> None:
     if certificate.version is not x509.Version.v3:
         raise unreadable("version 3")
+    if not isinstance(certificate.signature_hash_algorithm, _HASHES):
+        raise unreadable("signed over SHA-256, SHA-384 or SHA-512")
     _check_usage(certificate)
     _check_key(certificate)
+    # Both ends belong to the life, hence the second. Source: RFC 5280 section 4.1.2.5.
+    lifetime = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    if lifetime + timedelta(seconds=1) > MAX_LIFETIME:
+        raise unreadable(f"a lifetime of at most {MAX_LIFETIME.days} days")
 
 
 def _check_usage(certificate: x509.Certificate) -> None:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from rongan_share.ledger.committer import Charge
 from rongan_share.ledger.quotas import get_quota_state
-from rongan_share.model.quota import Meter, Quota, bring_up_to_date, spend
+from rongan_share.model.quota import bring_up_to_date, spend
 
 if TYPE_CHECKING:
     from rongan_share.gate.routes import Question, Route
-    from rongan_share.model.agreement import Agreement
     from rongan_share.services.call import Call, Outcome
 
 
@@ -26,7 +25,7 @@ def refuse_early(route: Route, call: Call, question: Question) -> None:
     cost = route.cost(call, question)
     if cost == 0 or route.meter is None:
         return
-    quota = quota_of(call.agreement, route.meter)
+    quota = call.agreement.quota_of(route.meter)
     state = get_quota_state(call.read, call.partner.number, route.meter)
     if bring_up_to_date(quota, state, now=call.now).theoretical_ns < state.theoretical_ns:
         # The clock went back: the commit alone can save the debt that is cut.
@@ -41,10 +40,5 @@ def charge_of(route: Route, call: Call, outcome: Outcome) -> Charge | None:
     """
     if route.meter is None or call.caller.caller_id not in call.registry.agreements:
         return None
-    quota = quota_of(call.agreement, route.meter)
+    quota = call.agreement.quota_of(route.meter)
     return Charge(call.partner.number, route.meter, quota, outcome.cost)
-
-
-def quota_of(agreement: Agreement, meter: Meter) -> Quota:
-    """Returns the limits of a meter."""
-    return agreement.query_quota if meter is Meter.QUERY else agreement.contribution_quota

@@ -23,8 +23,10 @@ from rongan_share.services import (
     agreement,
     contribution,
     frames,
+    own_listings,
     partners,
     questions,
+    usage,
     verdict,
 )
 from rongan_share.services.call import Call, Outcome, Scope
@@ -121,7 +123,10 @@ def _contribution_routes() -> list[Route]:
             ),
         ),
         _information(
-            "ContributionService/ListOwnListings", contribution_pb.ListOwnListingsRequest, None
+            "ContributionService/ListOwnListings",
+            contribution_pb.ListOwnListingsRequest,
+            own_listings.list_own_listings,
+            scope=own_listings.own_listings_scope,
         ),
     ]
 
@@ -135,7 +140,12 @@ def _agreement_routes() -> list[Route]:
             agreement.get_agreement,
             scope=agreement.agreement_scope,
         ),
-        _information(f"{service}/GetUsage", agreement_pb.GetUsageRequest, None),
+        _information(
+            f"{service}/GetUsage",
+            agreement_pb.GetUsageRequest,
+            usage.get_usage,
+            scope=usage.usage_scope,
+        ),
         _information(
             f"{service}/GetTokenEpoch",
             agreement_pb.GetTokenEpochRequest,

@@ -1,4 +1,4 @@
-"""Keys derived from the hub key for what stands beside tokens: nonces, and digests of requests.
+"""Keys derived from the hub key for what stands beside tokens: nonces, digests, page tokens.
 
 A digest of a request covers its tokens, and a commitment can be opened with its nonce. Unkeyed,
 either would let whoever holds the store and the network key confirm guessed identifiers without
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 _CHECKED_TEXT = b"rs1 hub key"
+_PAGE_SIGNATURE_BYTES = 16
 
 
 class SideKeys:
@@ -30,6 +31,7 @@ class SideKeys:
         self._nonces = Cipher(algorithms.AES256(_derive(hub_key, b"nonces")), modes.ECB())  # noqa: S305
         self._digests = _derive(hub_key, b"digests")
         self._check = _derive(hub_key, b"check")
+        self._pages = _derive(hub_key, b"pages")
 
     def __repr__(self) -> str:
         return "SideKeys()"
@@ -50,6 +52,10 @@ class SideKeys:
     def blind(self, digest: bytes) -> bytes:
         """Turns a digest of a request into one that only this hub can compare, 32 bytes."""
         return hmac.digest(self._digests, digest, hashlib.sha256)
+
+    def sign_page(self, content: bytes) -> bytes:
+        """Signs what a page token says, 16 bytes, so that only this hub can have made one."""
+        return hmac.digest(self._pages, content, hashlib.sha256)[:_PAGE_SIGNATURE_BYTES]
 
 
 def _derive(hub_key: bytes, purpose: bytes) -> bytes:

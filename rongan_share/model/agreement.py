@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import msgspec
 
-from rongan_share.model.quota import Quota
+from rongan_share.model.quota import Meter, Quota
 from rongan_share.wire.vocabulary import Channel, DetailLevel, ProductLine, Purpose, Suite
 
 ALL_TYPES = (1 << 64) - 1
@@ -75,3 +75,7 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     contribution_quota: Quota
     proposer: str
     approver: str = ""
+
+    def quota_of(self, meter: Meter) -> Quota:
+        """Returns the limits of a meter."""
+        return self.query_quota if meter is Meter.QUERY else self.contribution_quota

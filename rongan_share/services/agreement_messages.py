@@ -99,8 +99,8 @@ def agreement_message(agreement: Agreement) -> agreement_pb2.Agreement:
             category_bits=agreement.contribution.category_bits,
             source_class_bits=agreement.contribution.source_class_bits,
         ),
-        query_quota=_quota_message(agreement.query_quota),
-        contribution_quota=_quota_message(agreement.contribution_quota),
+        query_quota=quota_message(agreement.query_quota),
+        contribution_quota=quota_message(agreement.contribution_quota),
         proposer=agreement.proposer,
         approver=agreement.approver,
     )
@@ -119,7 +119,8 @@ def _read_quota(message: agreement_pb2.Quota, field: str) -> Quota:
     return Quota(**{name: getattr(message, name) for name in limits})
 
 
-def _quota_message(quota: Quota) -> agreement_pb2.Quota:
+def quota_message(quota: Quota) -> agreement_pb2.Quota:
+    """Makes the message of a quota."""
     return agreement_pb2.Quota(
         rate_per_second=quota.rate_per_second,
         burst_count=quota.burst_count,

@@ -11,6 +11,7 @@ from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.objects import put_object
 from rongan_share.model.partner import Partner, PartnerState
 from rongan_share.services.call import Call, Outcome, malformed, read_text
+from rongan_share.services.pages import read_page_size
 from rongan_share.v1 import operator_service_pb2 as pb
 from rongan_share.wire.caller_id import CALLER_ID
 
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
     from rongan_share.ledger.environment import Transaction
 
-DEFAULT_PAGE = 100
-"""Items in a page where none was asked."""
-
-MOST_IN_PAGE = 1_000
-"""Most items in a page."""
 
 _NAME_CHARACTERS = 200
 _REASON_CHARACTERS = 500
@@ -63,9 +59,7 @@ def list_partners(call: Call, request: pb.ListPartnersRequest) -> Outcome:
     Raises:
         RonganError: REQUEST_MALFORMED.
     """
-    if request.page_size < 0:
-        raise malformed("page_size", "not negative")
-    size = min(request.page_size or DEFAULT_PAGE, MOST_IN_PAGE)
+    size = read_page_size(request.page_size)
     ids = sorted(known for known in call.registry.partners if known > request.page_token)
     page = [_partner_message(call, call.registry.partners[known]) for known in ids[:size]]
     more = ids[size - 1] if len(ids) > size else ""

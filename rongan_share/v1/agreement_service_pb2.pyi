@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rongan_share.v1 import agreement_pb2 as _agreement_pb2
+from rongan_share.v1 import verdict_service_pb2 as _verdict_service_pb2
 from rongan_share.v1 import vocabulary_pb2 as _vocabulary_pb2
 import builtins as _builtins
 import sys
@@ -53,6 +54,30 @@ EPOCH_STATE_CLOSING: EpochState.ValueType  # 3
 EPOCH_STATE_CLOSED: EpochState.ValueType  # 4
 """Its tokens are refused."""
 Global___EpochState: _TypeAlias = EpochState  # noqa: Y015
+
+class _Meter:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MeterEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Meter.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    METER_UNSPECIFIED: _Meter.ValueType  # 0
+    """Never sent."""
+    METER_QUERY: _Meter.ValueType  # 1
+    """Tokens that were asked about and answered LISTED or NOT_LISTED."""
+    METER_CONTRIBUTION: _Meter.ValueType  # 2
+    """ADD and AMEND rows that were accepted."""
+
+class Meter(_Meter, metaclass=_MeterEnumTypeWrapper):
+    """Meter is what a quota counts. The set may grow."""
+
+METER_UNSPECIFIED: Meter.ValueType  # 0
+"""Never sent."""
+METER_QUERY: Meter.ValueType  # 1
+"""Tokens that were asked about and answered LISTED or NOT_LISTED."""
+METER_CONTRIBUTION: Meter.ValueType  # 2
+"""ADD and AMEND rows that were accepted."""
+Global___Meter: _TypeAlias = Meter  # noqa: Y015
 
 @_typing.final
 class Category(_message.Message):
@@ -175,7 +200,7 @@ Global___GetAgreementResponse: _TypeAlias = GetAgreementResponse  # noqa: Y015
 
 @_typing.final
 class GetUsageRequest(_message.Message):
-    """GetUsageRequest has no fields yet."""
+    """GetUsageRequest has no fields."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -191,17 +216,72 @@ class GetUsageRequest(_message.Message):
 Global___GetUsageRequest: _TypeAlias = GetUsageRequest  # noqa: Y015
 
 @_typing.final
-class GetUsageResponse(_message.Message):
-    """GetUsageResponse has no fields yet."""
+class MeterUsage(_message.Message):
+    """MeterUsage is what was spent of one quota, and what is left of it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    METER_FIELD_NUMBER: _builtins.int
+    QUOTA_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    DAY_SPENT_COUNT_FIELD_NUMBER: _builtins.int
+    MONTH_SPENT_COUNT_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    meter: Global___Meter.ValueType
+    """meter: what is counted."""
+    day: _builtins.int
+    """day: the date that is counted, days since 1970-01-01 in Asia/Shanghai; its month is the month
+    that is counted. Today, unless the hub's clock went back: then the later date, until it comes.
+    """
+    day_spent_count: _builtins.int
+    """day_spent_count: tokens or rows spent on that date."""
+    month_spent_count: _builtins.int
+    """month_spent_count: tokens or rows spent in that month, that date included."""
+    @_builtins.property
+    def quota(self) -> _agreement_pb2.Quota:
+        """quota: the limits of the agreement."""
+
+    @_builtins.property
+    def left(self) -> _verdict_service_pb2.QuotaLeft:
+        """left: what may still be spent at once, on that date and in that month."""
+
     def __init__(
         self,
+        *,
+        meter: Global___Meter.ValueType = ...,
+        quota: _agreement_pb2.Quota | None = ...,
+        day: _builtins.int = ...,
+        day_spent_count: _builtins.int = ...,
+        month_spent_count: _builtins.int = ...,
+        left: _verdict_service_pb2.QuotaLeft | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "quota", b"quota"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "day_spent_count", b"day_spent_count", "left", b"left", "meter", b"meter", "month_spent_count", b"month_spent_count", "quota", b"quota"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeterUsage: _TypeAlias = MeterUsage  # noqa: Y015
+
+@_typing.final
+class GetUsageResponse(_message.Message):
+    """GetUsageResponse is the caller's usage, as it stood when the call was decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def meters(self) -> _containers.RepeatedCompositeFieldContainer[Global___MeterUsage]:
+        """meters: one for each meter, ordered by meter."""
+
+    def __init__(
+        self,
+        *,
+        meters: _abc.Iterable[Global___MeterUsage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["meters", b"meters"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -80,7 +80,8 @@ class AgreementServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetUsage(self, request, context):
-        """GetUsage returns what was used of the quota. Not served yet.
+        """GetUsage returns what the caller has spent of its quotas and what is left. Free, and open to a
+        partner that is suspended or whose agreement is not in force; NO_AGREEMENT if it never had one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,9 @@ class AgreementServiceStub:
     day, and to a suspended partner. NO_AGREEMENT if none was ever approved.
     """
     GetUsage: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetUsageRequest, _agreement_service_pb2.GetUsageResponse]
-    """GetUsage returns what was used of the quota. Not served yet."""
+    """GetUsage returns what the caller has spent of its quotas and what is left. Free, and open to a
+    partner that is suspended or whose agreement is not in force; NO_AGREEMENT if it never had one.
+    """
     GetTokenEpoch: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTokenEpochRequest, _agreement_service_pb2.GetTokenEpochResponse]
     """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
     force. Each delivery is audited.
@@ -62,7 +64,9 @@ class AgreementServiceAsyncStub(AgreementServiceStub):
     day, and to a suspended partner. NO_AGREEMENT if none was ever approved.
     """
     GetUsage: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetUsageRequest, _agreement_service_pb2.GetUsageResponse]  # type: ignore[assignment]
-    """GetUsage returns what was used of the quota. Not served yet."""
+    """GetUsage returns what the caller has spent of its quotas and what is left. Free, and open to a
+    partner that is suspended or whose agreement is not in force; NO_AGREEMENT if it never had one.
+    """
     GetTokenEpoch: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTokenEpochRequest, _agreement_service_pb2.GetTokenEpochResponse]  # type: ignore[assignment]
     """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
     force. Each delivery is audited.
@@ -95,7 +99,9 @@ class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agreement_service_pb2.GetUsageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreement_service_pb2.GetUsageResponse, _abc.Awaitable[_agreement_service_pb2.GetUsageResponse]]:
-        """GetUsage returns what was used of the quota. Not served yet."""
+        """GetUsage returns what the caller has spent of its quotas and what is left. Free, and open to a
+        partner that is suspended or whose agreement is not in force; NO_AGREEMENT if it never had one.
+        """
 
     @_abc_1.abstractmethod
     def GetTokenEpoch(

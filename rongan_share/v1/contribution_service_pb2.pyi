@@ -332,7 +332,9 @@ class ListOwnListingsRequest(_message.Message):
     page_size: _builtins.int
     """page_size: 0 = 100, over 1,000 is cut to 1,000, negative is REQUEST_MALFORMED."""
     page_token: _builtins.str
-    """page_token: empty for the first page, else the `next_page_token` of the page before."""
+    """page_token: empty for the first page, else the `next_page_token` of the page before, given to
+    the same caller; else PAGE_TOKEN_INVALID. The page size may differ from page to page.
+    """
     def __init__(
         self,
         *,
@@ -366,9 +368,9 @@ class ListOwnListingsResponse(_message.Message):
     category: _builtins.bytes
     """category: u8, the category's bit number."""
     token: _builtins.bytes
-    """token: 16 bytes each, as contributed."""
+    """token: 16 bytes each, as contributed, in the epoch of the contribution."""
     expiry_day: _builtins.bytes
-    """expiry_day: u16 each."""
+    """expiry_day: u16 each; 0 = no end set."""
     next_page_token: _builtins.str
     """next_page_token: empty at the end."""
     def __init__(

@@ -75,7 +75,10 @@ class ContributionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListOwnListings(self, request, context):
-        """ListOwnListings pages through the caller's own live listings. Not served yet.
+        """ListOwnListings pages through the caller's own live listings, expired ones included, ordered by
+        listing id. It knows every frame that was acknowledged to the caller before. A listing that lives
+        from the first page to the last is on exactly one page, whatever is added, amended or withdrawn
+        meanwhile. Free, and open to everyone who may still withdraw.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,11 @@ class ContributionServiceStub:
     agreement and is open to a suspended partner.
     """
     ListOwnListings: _grpc.UnaryUnaryMultiCallable[_contribution_service_pb2.ListOwnListingsRequest, _contribution_service_pb2.ListOwnListingsResponse]
-    """ListOwnListings pages through the caller's own live listings. Not served yet."""
+    """ListOwnListings pages through the caller's own live listings, expired ones included, ordered by
+    listing id. It knows every frame that was acknowledged to the caller before. A listing that lives
+    from the first page to the last is on exactly one page, whatever is added, amended or withdrawn
+    meanwhile. Free, and open to everyone who may still withdraw.
+    """
 
 @_typing.type_check_only
 class ContributionServiceAsyncStub(ContributionServiceStub):
@@ -62,7 +66,11 @@ class ContributionServiceAsyncStub(ContributionServiceStub):
     agreement and is open to a suspended partner.
     """
     ListOwnListings: _aio.UnaryUnaryMultiCallable[_contribution_service_pb2.ListOwnListingsRequest, _contribution_service_pb2.ListOwnListingsResponse]  # type: ignore[assignment]
-    """ListOwnListings pages through the caller's own live listings. Not served yet."""
+    """ListOwnListings pages through the caller's own live listings, expired ones included, ordered by
+    listing id. It knows every frame that was acknowledged to the caller before. A listing that lives
+    from the first page to the last is on exactly one page, whatever is added, amended or withdrawn
+    meanwhile. Free, and open to everyone who may still withdraw.
+    """
 
 class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
     """ContributionService takes listings from the partners entitled to contribute."""
@@ -95,6 +103,10 @@ class ContributionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _contribution_service_pb2.ListOwnListingsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_contribution_service_pb2.ListOwnListingsResponse, _abc.Awaitable[_contribution_service_pb2.ListOwnListingsResponse]]:
-        """ListOwnListings pages through the caller's own live listings. Not served yet."""
+        """ListOwnListings pages through the caller's own live listings, expired ones included, ordered by
+        listing id. It knows every frame that was acknowledged to the caller before. A listing that lives
+        from the first page to the last is on exactly one page, whatever is added, amended or withdrawn
+        meanwhile. Free, and open to everyone who may still withdraw.
+        """
 
 def add_ContributionServiceServicer_to_server(servicer: ContributionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

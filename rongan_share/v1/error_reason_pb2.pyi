@@ -52,6 +52,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: a frame that costs more than the burst can never be admitted.
     Metadata: cost, burst. Sample: {cost: "65536", burst: "20000"}.
     """
+    ERROR_REASON_PAGE_TOKEN_INVALID: _ErrorReason.ValueType  # 36
+    """INVALID_ARGUMENT: the page token was not given to this caller for this list.
+    Metadata: none.
+    """
     ERROR_REASON_IDENTITY_UNREADABLE: _ErrorReason.ValueType  # 6
     """UNAUTHENTICATED: the certificate does not name exactly one caller of this hub.
     Metadata: rule. Sample: {rule: "exactly one URI name"}.
@@ -202,6 +206,10 @@ Sample: {row: "17", column: "expiry_day", rule: "not in the past"}.
 ERROR_REASON_FRAME_OVER_BURST: ErrorReason.ValueType  # 5
 """INVALID_ARGUMENT: a frame that costs more than the burst can never be admitted.
 Metadata: cost, burst. Sample: {cost: "65536", burst: "20000"}.
+"""
+ERROR_REASON_PAGE_TOKEN_INVALID: ErrorReason.ValueType  # 36
+"""INVALID_ARGUMENT: the page token was not given to this caller for this list.
+Metadata: none.
 """
 ERROR_REASON_IDENTITY_UNREADABLE: ErrorReason.ValueType  # 6
 """UNAUTHENTICATED: the certificate does not name exactly one caller of this hub.

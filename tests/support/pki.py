@@ -230,7 +230,13 @@ class TestPki:
 
     def lifetime_over_policy(self, partner_id: str) -> Minted:
         """Lives for thirty years."""
-        return self._odd(replace(self._draft(partner_id), last=self._now + 30 * 365 * DAY))
+        return self.living(partner_id, 30 * 365 * DAY)
+
+    def living(self, partner_id: str, lifetime: timedelta) -> Minted:
+        """Lives so long, first and last second included."""
+        draft = self._draft(partner_id)
+        last = draft.first + lifetime - timedelta(seconds=1)
+        return self._odd(replace(draft, last=last))
 
     def serial_reused(self, minted: Minted, partner_id: str) -> Minted:
         """Has the serial number of another certificate and a key of its own."""

@@ -6,10 +6,12 @@ import grpc
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from rongan_share.ca import Issuer
 from rongan_share.clock import SystemClock
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from tests.support.hub import HubUnderTest, Stubs, refusal, running_hub
 from tests.support.pki import Key, Minted, TestPki
+from tests.support.resigned import of_version_1, over_sha1
 from tests.walk.asking import (
     TIMEOUT,
     Refused,
@@ -32,7 +34,14 @@ Mint = Callable[[TestPki], Minted]
 ONE_URI = "exactly one URI name"
 OUR_DOMAIN = "a name in this hub's trust domain"
 OUR_PATH = "/partner/<id> or /operator/<id>"
+SHORT_LIFE = "a lifetime of at most 398 days"
+GOOD_HASH = "signed over SHA-256, SHA-384 or SHA-512"
 GOOD_KEY = "a P-256, P-384 or RSA key of at least 2048 bits"
+
+
+def issuer_of(pki: TestPki) -> Issuer:
+    """The authority of clients."""
+    return pki.hierarchy.client_authority.load()
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +106,9 @@ UNREADABLE: dict[str, tuple[Mint, str]] = {
         lambda pki: pki.with_key("p-good", rsa.generate_private_key(65537, 1024)),
         GOOD_KEY,
     ),
+    "thirty years": (lambda pki: pki.lifetime_over_policy("p-good"), SHORT_LIFE),
+    "version 1": (lambda pki: of_version_1(pki.partner("p-good"), issuer_of(pki)), "version 3"),
+    "over SHA-1": (lambda pki: over_sha1(pki.partner("p-good"), issuer_of(pki)), GOOD_HASH),
 }
 
 
@@ -115,7 +127,6 @@ UNREGISTERED: dict[str, Mint] = {
     "serial used before": lambda pki: pki.serial_reused(pki.partner("p-good"), "p-good"),
     # TLS does not hold its trust anchor to its path length; the registration does.
     "below an authority that may have none": lambda pki: pki.path_length_broken("p-good"),
-    "thirty years": lambda pki: pki.lifetime_over_policy("p-good"),
 }
 
 

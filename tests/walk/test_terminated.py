@@ -85,6 +85,16 @@ CALLS: dict[str, tuple[str, Call]] = {
             agreement_pb.GetTaxonomyRequest(), timeout=TIMEOUT
         ),
     ),
+    "usage": (
+        "AgreementService/GetUsage",
+        lambda caller: caller.agreements.GetUsage(agreement_pb.GetUsageRequest(), timeout=TIMEOUT),
+    ),
+    "own listings": (
+        "ContributionService/ListOwnListings",
+        lambda caller: caller.contributions.ListOwnListings(
+            contribution_pb.ListOwnListingsRequest(), timeout=TIMEOUT
+        ),
+    ),
     "epoch": (
         "AgreementService/GetTokenEpoch",
         lambda caller: caller.agreements.GetTokenEpoch(

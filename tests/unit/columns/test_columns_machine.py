@@ -150,6 +150,7 @@ def verify(snapshot: Snapshot, history: History) -> None:
     assert [shown(row) for row in rows] == [history.row(number) for number in numbers]
     for partner in PARTNERS:
         _verify_owned(snapshot, history, partner)
+        _verify_listed(snapshot, history, partner)
 
 
 def _verify_owned(snapshot: Snapshot, history: History, partner: int) -> None:
@@ -175,6 +176,16 @@ def _verify_owned(snapshot: Snapshot, history: History, partner: int) -> None:
     assert (
         list(zip(match.query.tolist(), match.rows["listing_id"].tolist(), strict=True)) == expected
     )
+
+
+def _verify_listed(snapshot: Snapshot, history: History, partner: int) -> None:
+    own = sorted(number for number, (identity, _) in history.live.items() if identity[0] == partner)
+    shown_rows = [history.row(number) for number in own]
+    for after in {0, *own[:1], *own[-2:], 2**64 - 1}:
+        behind = sum(number <= after for number in own)
+        for most in (1, 3, 1_000):
+            rows = snapshot.list_owned(partner, after, most=most)
+            assert [shown(row) for row in rows] == shown_rows[behind : behind + most]
 
 
 class Columns(RuleBasedStateMachine):

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from rongan_share.errors import Reason, RonganError
-from rongan_share.gate.identity import claim_of, parse_claim, verify_claim
+from rongan_share.gate.identity import MAX_LIFETIME, claim_of, parse_claim, verify_claim
 from rongan_share.model.caller import ClaimedCaller
 from rongan_share.model.epoch import Epoch, EpochState
 from rongan_share.model.partner import (
@@ -24,6 +24,7 @@ from rongan_share.model.partner import (
 from rongan_share.model.registry import Registry
 from rongan_share.wire.vocabulary import Suite
 from tests.support.pki import TRUST_DOMAIN, Minted, TestPki
+from tests.support.resigned import of_version_1, over_sha1
 
 NOW = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 LONGEST = "a" * 64
@@ -135,11 +136,29 @@ ODD: dict[str, tuple[Callable[[TestPki], Minted], str]] = {
         lambda pki: pki.with_key("a", rsa.generate_private_key(65_537, 1024)),
         "a P-256, P-384 or RSA key of at least 2048 bits",
     ),
+    "version 1": (
+        lambda pki: of_version_1(pki.partner("a"), pki.hierarchy.client_authority.load()),
+        "version 3",
+    ),
+    "sha-1": (
+        lambda pki: over_sha1(pki.partner("a"), pki.hierarchy.client_authority.load()),
+        "signed over SHA-256, SHA-384 or SHA-512",
+    ),
+    "long life": (
+        lambda pki: pki.living("a", MAX_LIFETIME + timedelta(seconds=1)),
+        "a lifetime of at most 398 days",
+    ),
     "authority": (
         lambda pki: Minted(pki.hierarchy.client_authority.certificate.read_bytes(), b""),
         "no CA certificate",
     ),
 }
+
+
+def test_longest_life(pki: TestPki) -> None:
+    """A life of exactly 398 days is let in."""
+    minted = pki.living("bank", MAX_LIFETIME)
+    assert parse_claim(minted.certificate_chain_pem, TRUST_DOMAIN).caller_id == "bank"
 
 
 @pytest.mark.parametrize("name", ODD)
