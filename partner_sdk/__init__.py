@@ -28,8 +28,10 @@ from partner_sdk.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from partner_sdk.own_listings import OwnListing
 from partner_sdk.questions import Origin, Question
 from partner_sdk.retry import RetryPolicy
+from partner_sdk.usage import MeterUsage, Usage
 from partner_sdk.verdicts import Coverage, Listing, QuotaLeft, Summary, Verdict
 
 __all__ = [
@@ -53,10 +55,12 @@ __all__ = [
     "InvalidRequestError",
     "LimitExceededError",
     "Listing",
+    "MeterUsage",
     "NotAllowedError",
     "NotFoundError",
     "NotServedError",
     "Origin",
+    "OwnListing",
     "Question",
     "Quota",
     "QuotaExceededError",
@@ -69,6 +73,7 @@ __all__ = [
     "TokenEpoch",
     "UnauthenticatedError",
     "UnavailableError",
+    "Usage",
     "Verdict",
     "frames_of_rows",
     "make_key_and_request",

@@ -185,14 +185,15 @@ def read_agreement(agreement: agreement_pb2.Agreement, taxonomy: Taxonomy) -> Ag
             suites=known_members(Suite, agreement.suites),
             contributed_categories=taxonomy.codes_of(agreement.contribution.category_bits),
             contributed_source_classes=source_classes_of(agreement.contribution.source_class_bits),
-            query_quota=_read_quota(agreement.query_quota),
-            contribution_quota=_read_quota(agreement.contribution_quota),
+            query_quota=read_quota(agreement.query_quota),
+            contribution_quota=read_quota(agreement.contribution_quota),
         )
     except (ValueError, MalformedError):
         raise AnswerMalformedError("the agreement cannot be read") from None
 
 
-def _read_quota(quota: agreement_pb2.Quota) -> Quota:
+def read_quota(quota: agreement_pb2.Quota) -> Quota:
+    """Reads the limits of one meter."""
     return Quota(quota.rate_per_second, quota.burst_count, quota.day_count, quota.month_count)
 
 

@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING
 from partner_sdk.agreements import Agreement, TokenEpoch, read_agreement
 from partner_sdk.calls import Connections
 from partner_sdk.epochs import EpochCache, TaxonomyCache
+from partner_sdk.own_listings import OwnListing, list_own
 from partner_sdk.questions import Origin, Question
 from partner_sdk.retry import CALL_POLICY, STREAM_POLICY, RetryPolicy
 from partner_sdk.subjects import Subject, ask_subject, subject_of
 from partner_sdk.uploads import Upload
+from partner_sdk.usage import Usage, read_usage
 from partner_sdk.verdict_frames import ask_frames
 from partner_sdk.verdicts import Verdict
-from rongan_share.v1.agreement_service_pb2 import GetAgreementRequest
+from rongan_share.v1.agreement_service_pb2 import GetAgreementRequest, GetUsageRequest
 from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.vocabulary import Channel, DetailLevel, IdentifierType, Purpose
 
@@ -121,6 +123,15 @@ class Client:
             timeout_seconds=self._timeout_seconds,
         )
         return read_agreement(reply.agreement, self.taxonomy())
+
+    def usage(self) -> Usage:
+        """Gets what was spent of the quotas and what is left; costs nothing."""
+        reply = self._connections.call(
+            lambda stubs: stubs.agreement.GetUsage,
+            GetUsageRequest(),
+            timeout_seconds=self._timeout_seconds,
+        )
+        return read_usage(reply)
 
     def taxonomy(self) -> Taxonomy:
         """Gets the hub's categories; asked once."""
@@ -301,6 +312,10 @@ class Client:
     def contribution_state(self, stream_id: bytes) -> ContributionState:
         """Asks how far a stream of contributions came."""
         return self._upload(stream_id, "").state(timeout_seconds=self._timeout_seconds)
+
+    def own_listings(self) -> Iterator[OwnListing]:
+        """Yields all own live listings, expired ones included, ordered by listing id; free."""
+        return list_own(self._connections, self.taxonomy(), timeout_seconds=self._timeout_seconds)
 
     def _upload(self, stream_id: bytes, legal_basis_ref: str) -> Upload:
         return Upload(

@@ -20,6 +20,7 @@ from partner_sdk.verdicts import (
     Coverage,
     QuotaLeft,
     Summary,
+    merge_summaries,
     read_coverage,
     read_date,
     read_quota_left,
@@ -87,11 +88,13 @@ class SubjectAnswer:
         state: LISTED if any of its tokens is; else as the hub folds states.
         summary: The fold of all its listings; None unless LISTED.
         other_state: The raw byte behind NOT_ENTITLED or INDETERMINATE; 0 otherwise.
+        matched_count: Most tokens that met in one contributor's record; 0 unless LISTED.
     """
 
     state: State
     summary: Summary | None
     other_state: int = 0
+    matched_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +166,22 @@ class FrameAnswer:
         """What is said of one subject; without subjects in the frame, of one token."""
         ends = self._subject_end
         if not ends:
-            state = self.state(index)
-            return SubjectAnswer(state, self.summary(index), self._other_byte(index))
+            return self.identifier((index,))
         place = _find(self.listed_subject, index)
         if place is not None:
-            return SubjectAnswer(State.LISTED, self._summary(self.subject_summary, place))
-        tokens = range(ends[index - 1] if index else 0, ends[index])
+            summary = self._summary(self.subject_summary, place)
+            return SubjectAnswer(State.LISTED, summary, 0, self.subject_matched[place])
+        return self.identifier(range(ends[index - 1] if index else 0, ends[index]))
+
+    def identifier(self, tokens: Sequence[int]) -> SubjectAnswer:
+        """What is said of one identifier of a subject, by the tokens of all its forms.
+
+        Args:
+            tokens: Their indices, one or more.
+        """
+        summaries = [said for said in map(self.summary, tokens) if said is not None]
+        if summaries:
+            return SubjectAnswer(State.LISTED, merge_summaries(summaries), 0, 1)
         bytes_by_state = {self.state(token): self._other_byte(token) for token in tokens}
         state = next(state for state in _PRECEDENCE if state in bytes_by_state)
         return SubjectAnswer(state, None, bytes_by_state[state])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rongan_share.v1.contribution_service_pb2 import ContributeFrame
 from rongan_share.wire.frames import MAX_FRAME_ROWS, TOKEN_BYTES
-from rongan_share.wire.identifiers import aliases_of
+from rongan_share.wire.identifiers import Grade
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.vocabulary import RowFlag, RowOperation
 
@@ -68,6 +68,19 @@ class RowFrame:
         )
 
 
+@dataclass(slots=True)
+class FrameCounts:
+    """What became of rows on their way into frames.
+
+    Attributes:
+        duplicates: Rows of a record that repeat another and were dropped.
+        aliases: Rows added for aliases.
+    """
+
+    duplicates: int = 0
+    aliases: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """A frame is durable at the hub.
@@ -114,7 +127,7 @@ class ContributionState:
 
 
 def frames_of_rows(
-    rows: Iterable[ParsedRow], *, frame_rows: int = FRAME_ROWS
+    rows: Iterable[ParsedRow], *, frame_rows: int = FRAME_ROWS, counts: FrameCounts | None = None
 ) -> Iterator[RowFrame]:
     """Cuts rows into frames, in order, with the aliases of their identifiers.
 
@@ -125,6 +138,7 @@ def frames_of_rows(
     Args:
         rows: Parsed rows.
         frame_rows: Rows of a frame, 1 to 16,384, aliases included.
+        counts: Where to count what was dropped and added.
 
     Raises:
         MalformedError: `frame_rows` is out of range.
@@ -133,7 +147,7 @@ def frames_of_rows(
         raise MalformedError("frame_rows", f"1 to {MAX_FRAME_ROWS}")
     waiting: list[ParsedRow] = []
     for _, record in groupby(rows, key=attrgetter("reference")):
-        waiting.extend(_with_aliases(record))
+        waiting.extend(_with_aliases(record, counts or FrameCounts()))
         while len(waiting) >= frame_rows:
             yield RowFrame(tuple(waiting[:frame_rows]))
             del waiting[:frame_rows]
@@ -141,25 +155,31 @@ def frames_of_rows(
         yield RowFrame(tuple(waiting))
 
 
-def _with_aliases(record: Iterable[ParsedRow]) -> Iterator[ParsedRow]:
+def _with_aliases(record: Iterable[ParsedRow], counts: FrameCounts) -> Iterator[ParsedRow]:
     """Yields a record's rows without repetitions, then the aliases that none of them is."""
     # Rows alike in all but their line are one; rows that contradict each other are the hub's to
     # refuse.
-    rows = list({replace(row, line=0): row for row in record}.values())
+    given = list(record)
+    rows = list({replace(row, line=0): row for row in given}.values())
+    counts.duplicates += len(given) - len(rows)
     seen = {_identity(row) for row in rows}
     yield from rows
     for row in rows:
-        for alias in aliases_of(row.canonical) if row.canonical else ():
-            other = replace(row, canonical=alias, flags=_alias_flags(row))
+        for alias in row.aliases:
+            other = replace(row, canonical=alias, aliases=(), flags=_alias_flags(row, alias))
             if _identity(other) not in seen:
                 seen.add(_identity(other))
+                counts.aliases += 1
                 yield other
 
 
-def _alias_flags(row: ParsedRow) -> RowFlag:
+def _alias_flags(row: ParsedRow, alias: Canonical) -> RowFlag:
     # WITHDRAW rows carry no flags.
-    withdrawn = row.operation is RowOperation.WITHDRAW
-    return row.flags if withdrawn else row.flags | RowFlag.ALIAS
+    if row.operation is RowOperation.WITHDRAW:
+        return row.flags
+    doubtful = RowFlag.SUSPECT if alias.grade is Grade.SUSPECT else RowFlag(0)
+    weak = RowFlag.WEAK if alias.weak else RowFlag(0)
+    return row.flags | RowFlag.ALIAS | doubtful | weak
 
 
 def _identity(row: ParsedRow) -> tuple[int, str]:

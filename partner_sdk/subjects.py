@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from partner_sdk.clock import shanghai_today
 from partner_sdk.errors import FailedPreconditionError
 from partner_sdk.questions import Question, fill_question
 from partner_sdk.verdicts import Verdict, read_verdict
@@ -17,6 +18,7 @@ from rongan_share.wire.vocabulary import IdentifierType, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
 
     from partner_sdk.agreements import TokenEpoch
     from partner_sdk.calls import Connections
@@ -59,15 +61,23 @@ class Subject:
         return self.tokens or epoch.tokenizer.tokens(c.text for c in self.canonicals)
 
 
-def subject_of(identifiers: Iterable[tuple[IdentifierType, str] | Canonical]) -> Subject:
+def subject_of(
+    identifiers: Iterable[tuple[IdentifierType, str] | Canonical], *, today: date | None = None
+) -> Subject:
     """Reads the identifiers of one subject and adds their aliases.
+
+    Args:
+        identifiers: Type and text each, or canonical forms.
+        today: Day against which births are future; None = today in Asia/Shanghai.
 
     Raises:
         MalformedError: One is malformed, there is none, or with aliases there are more than 16
             tokens.
     """
+    today = today or shanghai_today()
     given = [
-        entry if isinstance(entry, Canonical) else parse_identifier(*entry) for entry in identifiers
+        entry if isinstance(entry, Canonical) else parse_identifier(*entry, today=today)
+        for entry in identifiers
     ]
     canonicals, owners = list(given), list(range(len(given)))
     for owner, canonical in enumerate(given):

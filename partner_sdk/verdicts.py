@@ -8,7 +8,9 @@ listed".
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NoReturn
+from functools import reduce
+from operator import and_, or_
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from partner_sdk.agreements import known_members, source_classes_of
 from partner_sdk.errors import AnswerMalformedError
@@ -19,9 +21,12 @@ from rongan_share.wire.taxonomy import BIT_COUNT
 from rongan_share.wire.vocabulary import Evidence, SourceClass, State, SummaryFlag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from rongan_share.wire.taxonomy import Taxonomy
+
+WordT = TypeVar("WordT", str, SourceClass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,36 @@ class Verdict:
         raise TypeError("a verdict is neither true nor false; compare its state")
 
 
+def merge_summaries(summaries: Sequence[Summary]) -> Summary:
+    """Says what the summaries of several forms of one identifier say together.
+
+    The listings behind them are not known here, so the number of sources is the largest that one
+    form has; everything else is as the hub folds it.
+
+    Args:
+        summaries: One or more.
+    """
+    if len(summaries) == 1:
+        return summaries[0]
+    ends = [summary.expiry_date for summary in summaries]
+    flags = [summary.flags for summary in summaries]
+    in_all = reduce(and_, flags) & ~SummaryFlag.ORDER
+    return Summary(
+        severity=max(summary.severity for summary in summaries),
+        categories=_union(summary.categories for summary in summaries),
+        source_classes=_union(summary.source_classes for summary in summaries),
+        confidence=max(summary.confidence for summary in summaries),
+        source_count=max(summary.source_count for summary in summaries),
+        expiry_date=None if None in ends else max(end for end in ends if end is not None),
+        flags=in_all | (reduce(or_, flags) & SummaryFlag.ORDER),
+    )
+
+
+def _union(groups: Iterable[tuple[WordT, ...]]) -> tuple[WordT, ...]:
+    """Joins tuples that are each in an order of their own into one, sorted, without doubles."""
+    return tuple(sorted({word for group in groups for word in group}))
+
+
 def read_coverage(message: verdict_service_pb2.Coverage, taxonomy: Taxonomy) -> Coverage:
     """Reads what was consulted."""
     return Coverage(
@@ -244,7 +279,7 @@ def _read_listing(message: verdict_service_pb2.ListingDetail, taxonomy: Taxonomy
         listing_id=message.listing_id,
         token_index=message.token_index,
         severity=message.severity,
-        category=_category_of(message.category_bit, taxonomy),
+        category=category_of(message.category_bit, taxonomy),
         source_class=next(iter(known_members(SourceClass, [message.source_class])), None),
         evidence=next(iter(known_members(Evidence, [message.evidence])), None),
         confidence=message.confidence,
@@ -254,7 +289,12 @@ def _read_listing(message: verdict_service_pb2.ListingDetail, taxonomy: Taxonomy
     )
 
 
-def _category_of(bit: int, taxonomy: Taxonomy) -> str:
+def category_of(bit: int, taxonomy: Taxonomy) -> str:
+    """Names the category with a bit.
+
+    Raises:
+        AnswerMalformedError: No category can have this bit.
+    """
     if bit >= BIT_COUNT:
         raise AnswerMalformedError("a category bit that does not exist")
     return taxonomy.codes_of(1 << bit)[0]

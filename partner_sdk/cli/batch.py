@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import tempfile
-from collections import Counter
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from partner_sdk.cli.batch_rows import AskedRows, Chunk
-from partner_sdk.cli.check import flag_names
+from partner_sdk.cli.batch_output import OutputRows, Tally
+from partner_sdk.cli.batch_rows import AskedRows
 from partner_sdk.cli.messages import say
 from partner_sdk.cli.progress import progress
-from partner_sdk.cli.questions import question_options, quota_facts, quota_line, split_codes
-from partner_sdk.cli.settings import Settings, example
-from rongan_share.wire.frames import OTHER_INDETERMINATE, OTHER_NOT_ENTITLED_COVERAGE
-from rongan_share.wire.vocabulary import Channel, DetailLevel, Purpose, State
+from partner_sdk.cli.questions import question_options, quota_facts, quota_line
+from partner_sdk.cli.settings import Settings, example, json_option
+from partner_sdk.cli.whole_file import verify_output, whole_file
+from rongan_share.wire.vocabulary import Channel, DetailLevel, Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import TextIO
-
-    from partner_sdk.columns import FrameAnswer, SubjectAnswer
+    from partner_sdk.columns import FrameAnswer
 
 FRAME_TOKENS = 16_384
 """Most tokens asked at once; larger frames gain nothing."""
-
-COLUMNS = (
-    "row",
-    "type",
-    "state",
-    "severity",
-    "confidence",
-    "categories",
-    "expiry_date",
-    "flags",
-    "note",
-)
-"""Columns of the output. Values of the input are not repeated in it."""
-
-MALFORMED = "MALFORMED"
-"""State of a row that is no identifier. It was not asked about; it is never NOT_LISTED."""
 
 
 @click.command(
@@ -60,6 +36,7 @@ MALFORMED = "MALFORMED"
     help=say("help.output"),
 )
 @question_options(channel=Channel.BATCH)
+@json_option
 @click.pass_obj
 def batch(
     settings: Settings,
@@ -68,112 +45,38 @@ def batch(
     output: Path,
     purpose: str,
     channel: str,
-    categories: str,
+    categories: tuple[str, ...],
     detail: str,
 ) -> None:
     """Asks about the rows in order and writes the output whole or not at all."""
-    _verify_output(file, output)
-    counts: Counter[str] = Counter()
+    verify_output(output, source=file)
     answer: FrameAnswer | None = None
     with (
         settings.connect() as client,
-        _whole_file(output) as opened,
+        whole_file(output) as opened,
         progress(say("progress_ask"), None) as advance,
     ):
         burst = client.agreement().query_quota.burst_count
         asked = AskedRows(file, client.tokenizer(), most_tokens=min(FRAME_TOKENS, max(burst, 1)))
-        writer = _OutputRows(opened, counts)
+        writer = OutputRows(opened)
         for answer in client.stream_verdicts(
             asked.frames(),
             purpose=Purpose[purpose],
             channel=Channel[channel],
-            categories=split_codes(categories),
+            categories=categories,
             detail=DetailLevel[detail],
         ):
             chunk = asked.take()
-            writer.write(chunk, answer)
-            advance(len(chunk.rows))
-        writer.write(asked.rest(), None)
-    _show_summary(settings, output, counts=counts, answer=answer)
-
-
-class _OutputRows:
-    """Writes rows of the output and counts their states."""
-
-    def __init__(self, opened: TextIO, counts: Counter[str]) -> None:
-        self._writer = csv.writer(opened)
-        self._counts = counts
-        self._writer.writerow(COLUMNS)
-
-    def write(self, chunk: Chunk, answer: FrameAnswer | None) -> None:
-        subject = 0
-        for row in chunk.rows:
-            if row.problem or answer is None:
-                cells: tuple[object, ...] = (MALFORMED, "", "", "", "", "", row.problem)
-            else:
-                cells = _verdict_cells(answer.subject(subject))
-                subject += 1
-            self._counts[str(cells[0])] += 1
-            self._writer.writerow((row.number, row.type_name, *cells))
-
-
-def _verdict_cells(said: SubjectAnswer) -> tuple[object, ...]:
-    summary = said.summary
-    if summary is None:
-        return said.state.name, "", "", "", "", "", _note(said)
-    return (
-        said.state.name,
-        summary.severity,
-        summary.confidence or "",
-        "+".join(summary.categories),
-        summary.expiry_date or "",
-        "+".join(flag_names(summary.flags)),
-        "",
-    )
-
-
-def _note(said: SubjectAnswer) -> str:
-    if said.state is State.NOT_ENTITLED:
-        by_coverage = said.other_state == OTHER_NOT_ENTITLED_COVERAGE
-        return "coverage" if by_coverage else "type"
-    if said.state is State.INDETERMINATE:
-        return f"reason {said.other_state - OTHER_INDETERMINATE}"
-    return ""
-
-
-def _verify_output(file: Path, output: Path) -> None:
-    """Refuses to put a file in the place of its own input, or of anything that is no plain file."""
-    taken = output.is_symlink() or (output.exists() and not output.is_file())
-    if taken or (output.exists() and file.exists() and output.samefile(file)):
-        raise click.BadParameter(say("bad_output"), param_hint="--output")
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
-    """Opens a draft that takes the file's name only when all of it is written."""
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", text=True)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as opened:
-            yield opened
-            opened.flush()
-            os.fsync(opened.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(draft).unlink()
-        raise
+            writer.write(chunk, answer, has_subjects=asked.has_subjects)
+            advance(sum(len(subject.rows) for subject in chunk.subjects))
+        writer.write(asked.rest(), None, has_subjects=asked.has_subjects)
+    _show_summary(settings, output, tally=writer.tally, answer=answer)
 
 
 def _show_summary(
-    settings: Settings, output: Path, *, counts: Counter[str], answer: FrameAnswer | None
+    settings: Settings, output: Path, *, tally: Tally, answer: FrameAnswer | None
 ) -> None:
-    lines: list[tuple[str, object]] = [("rows", sum(counts.values()))]
-    lines += [("state", f"{name} {counts[name]}") for name in sorted(counts)]
-    facts: dict[str, object] = {
-        "rows": sum(counts.values()),
-        "states": dict(counts),
-        "output": str(output),
-    }
+    lines, facts = _tally_lines(tally), _tally_facts(tally)
     if answer is not None:
         lines.append(("coverage", " ".join(answer.coverage.categories) or "-"))
         if answer.not_granted.categories:
@@ -184,4 +87,33 @@ def _show_summary(
         facts["list_sequence"] = answer.list_sequence
         facts["quota_left"] = quota_facts(answer.quota_left)
     lines.append(("written", output))
-    settings.show(facts, lines)
+    settings.show({**facts, "output": str(output)}, lines)
+
+
+def _tally_lines(tally: Tally) -> list[tuple[str, object]]:
+    lines: list[tuple[str, object]] = [("rows", sum(tally.rows.values()))]
+    lines += [("state", f"{name} {tally.rows[name]}") for name in sorted(tally.rows)]
+    lines += [
+        ("listed_in", f"{code} {tally.categories[code]}") for code in sorted(tally.categories)
+    ]
+    if tally.subjects:
+        lines.append(("subjects", tally.distinct_subjects))
+        lines += [
+            ("subject_state", f"{name} {tally.subjects[name]}") for name in sorted(tally.subjects)
+        ]
+    if tally.apart:
+        lines.append(("subjects_apart", tally.apart))
+    return lines
+
+
+def _tally_facts(tally: Tally) -> dict[str, object]:
+    facts: dict[str, object] = {
+        "rows": sum(tally.rows.values()),
+        "states": dict(tally.rows),
+        "categories": dict(tally.categories),
+    }
+    if tally.subjects:
+        facts["subjects"] = tally.distinct_subjects
+        facts["subject_states"] = dict(tally.subjects)
+        facts["subjects_apart"] = tally.apart
+    return facts

@@ -1,4 +1,4 @@
-"""Rows of a batch file on their way into frames, and back to the answers that belong to them."""
+"""Subjects of a batch file on their way into frames, and back to the answers that are theirs."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from partner_sdk.cli.batch_subjects import SUBJECT_COLUMN, AskedSubject, subjects_of
 from partner_sdk.columns import Frame
 from partner_sdk.sources.csv_file import Record, read_records
-from partner_sdk.sources.rows import parse_type
+from partner_sdk.sources.rows import RowsRefusedError
 from rongan_share.wire.frames import TOKEN_BYTES
-from rongan_share.wire.identifiers import Canonical, aliases_of, parse_identifier
-from rongan_share.wire.malformed import MalformedError
-from rongan_share.wire.sources import reference_from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,52 +19,33 @@ if TYPE_CHECKING:
 
     from rongan_share.wire.tokens import Tokenizer
 
-_KNOWN = ("type", "value", "business_ref")
+_KNOWN = ("type", "value", "business_ref", SUBJECT_COLUMN)
 _MANDATORY = ("type", "value")
 _NO_REFERENCE = bytes(TOKEN_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class AskedRow:
-    """One row of the file.
-
-    Attributes:
-        number: From 1, the header left out.
-        type_name: The type as written, if it is one.
-        canonicals: The identifier and its aliases; empty if it is malformed.
-        business_ref: 16 bytes, or empty.
-        problem: Which rule it breaks; empty if none.
-    """
-
-    number: int
-    type_name: str
-    canonicals: tuple[Canonical, ...] = field(default=(), repr=False)
-    business_ref: bytes = field(default=b"", repr=False)
-    problem: str = ""
-
-
 @dataclass(slots=True)
 class Chunk:
-    """Rows of one frame, with the malformed ones that stand between them.
+    """Subjects of one frame, with the malformed ones that stand between them.
 
     Attributes:
-        rows: In the order of the file.
-        token_count: Tokens of the rows that are not malformed.
+        subjects: In the order of the file.
+        token_count: Tokens of all of them.
     """
 
-    rows: list[AskedRow] = field(default_factory=list)
+    subjects: list[AskedSubject] = field(default_factory=list)
     token_count: int = 0
 
-    def add(self, row: AskedRow) -> None:
-        """Adds a row."""
-        self.rows.append(row)
-        self.token_count += len(row.canonicals)
+    def add(self, subject: AskedSubject) -> None:
+        """Adds a subject."""
+        self.subjects.append(subject)
+        self.token_count += len(subject.canonicals)
 
     def to_frame(self, tokenizer: Tokenizer) -> Frame:
-        """Makes the frame; every row is a subject, known by its identifier and aliases."""
-        asked = [row for row in self.rows if row.canonicals]
-        canonicals = [canonical for row in asked for canonical in row.canonicals]
-        references = b"".join(row.business_ref or _NO_REFERENCE for row in asked)
+        """Makes the frame."""
+        asked = [subject for subject in self.subjects if subject.canonicals]
+        canonicals = [canonical for subject in asked for canonical in subject.canonicals]
+        references = b"".join(subject.business_ref or _NO_REFERENCE for subject in asked)
         return Frame(
             tokens=tokenizer.tokens(canonical.text for canonical in canonicals),
             types=bytes(canonical.type for canonical in canonicals),
@@ -76,9 +55,14 @@ class Chunk:
 
 
 class AskedRows:
-    """Reads a file into frames and keeps the rows that wait for their answer."""
+    """Reads a file into frames and keeps the rows that wait for their answer.
+
+    Attributes:
+        has_subjects: Whether the file names subjects; known with its first row.
+    """
 
     def __init__(self, file: Path, tokenizer: Tokenizer, *, most_tokens: int) -> None:
+        self.has_subjects = False
         self._file = file
         self._tokenizer = tokenizer
         self._most_tokens = most_tokens
@@ -86,14 +70,15 @@ class AskedRows:
         self._rest = Chunk()
 
     def frames(self) -> Iterator[Frame]:
-        """Yields frames of at most so many tokens."""
+        """Yields frames of at most so many tokens, and of whole subjects."""
         chunk = Chunk()
-        for row in self._rows():
-            if chunk.token_count and chunk.token_count + len(row.canonicals) > self._most_tokens:
+        for subject in subjects_of(self._records()):
+            size = len(subject.canonicals)
+            if chunk.token_count and chunk.token_count + size > self._most_tokens:
                 self._waiting.append(chunk)
                 yield chunk.to_frame(self._tokenizer)
                 chunk = Chunk()
-            chunk.add(row)
+            chunk.add(subject)
         if chunk.token_count:
             self._waiting.append(chunk)
             yield chunk.to_frame(self._tokenizer)
@@ -108,33 +93,20 @@ class AskedRows:
         """Gives the rows at the end of the file of which none could be asked about."""
         return self._rest
 
-    def _rows(self) -> Iterator[AskedRow]:
-        records = read_records(self._file, known=_KNOWN, mandatory=_MANDATORY)
-        for number, record in enumerate(records, start=1):
-            yield _read_row(number, record)
+    def _records(self) -> Iterator[Record]:
+        records = read_records(self._file, known=_KNOWN, mandatory=_MANDATORY, lenient=True)
+        for record in records:
+            self.has_subjects = SUBJECT_COLUMN in record.cells
+            # Nobody knows which subject the line is of, and one that lacks it would look whole.
+            if record.problem and self.has_subjects:
+                raise RowsRefusedError.at(record.line, "", record.problem)
+            yield record
 
 
-def _read_row(number: int, record: Record) -> AskedRow:
-    type_name = ""
-    try:
-        identifier_type = parse_type(record.cells["type"])
-        type_name = identifier_type.name
-        canonical = parse_identifier(identifier_type, record.cells["value"])
-        reference = record.cells.get("business_ref", "")
-        return AskedRow(
-            number,
-            type_name,
-            canonicals=(canonical, *aliases_of(canonical)),
-            business_ref=reference_from_text(reference) if reference else b"",
-        )
-    except MalformedError as error:
-        return AskedRow(number, type_name, problem=f"{error.field}: {error.rule}")
-
-
-def _ends(rows: list[AskedRow]) -> tuple[int, ...]:
+def _ends(subjects: list[AskedSubject]) -> tuple[int, ...]:
     ends = array("I")
     end = 0
-    for row in rows:
-        end += len(row.canonicals)
+    for subject in subjects:
+        end += len(subject.canonicals)
         ends.append(end)
     return tuple(ends)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from partner_sdk.cli.messages import say
-from partner_sdk.cli.questions import question_options, quota_facts, quota_line, split_codes
-from partner_sdk.cli.settings import Settings, example
+from partner_sdk.cli.questions import question_options, quota_facts, quota_line
+from partner_sdk.cli.settings import Settings, example, json_option
+from partner_sdk.clock import shanghai_today
+from partner_sdk.sources.hints import better_rule
 from partner_sdk.sources.rows import parse_type
 from rongan_share.wire.identifiers import Canonical, parse_identifier
 from rongan_share.wire.malformed import MalformedError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 )
 @click.argument("pairs", nargs=-1, required=True, metavar="TYPE VALUE [TYPE VALUE]...")
 @question_options()
+@json_option
 @click.pass_obj
 def check(
     settings: Settings,
@@ -36,7 +39,7 @@ def check(
     *,
     purpose: str,
     channel: str,
-    categories: str,
+    categories: tuple[str, ...],
     detail: str,
 ) -> None:
     """Asks and prints the verdict."""
@@ -46,7 +49,7 @@ def check(
             identifiers,
             purpose=Purpose[purpose],
             channel=Channel[channel],
-            categories=split_codes(categories),
+            categories=categories,
             detail=DetailLevel[detail],
         )
         taxonomy = client.taxonomy()
@@ -57,13 +60,20 @@ def check(
 def _read_pairs(pairs: tuple[str, ...]) -> list[Canonical]:
     if len(pairs) % 2:
         raise click.UsageError(say("bad_pairs"))
+    today = shanghai_today()
     try:
         return [
-            parse_identifier(parse_type(name), value)
+            parse_identifier(parse_type(name), value, today=today)
             for name, value in zip(pairs[::2], pairs[1::2], strict=True)
         ]
     except MalformedError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_said_better(str(error), pairs)) from None
+
+
+def _said_better(rule: str, pairs: tuple[str, ...]) -> str:
+    for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+        rule = better_rule(rule, type_name=name, value=value)
+    return rule
 
 
 def _lines(
@@ -72,6 +82,10 @@ def _lines(
     yield "state", say(f"State.{verdict.state.name}")
     for canonical, state in zip(identifiers, verdict.token_states, strict=True):
         yield "identifier", f"{canonical.type.name} {state.name}"
+        if canonical.remarks:
+            yield "suspect", "; ".join(canonical.remarks)
+    if verdict.matched_count and len(identifiers) > 1:
+        yield "matched", verdict.matched_count
     if verdict.summary is not None:
         yield from _summary_lines(verdict.summary, taxonomy)
     yield "coverage", " ".join(verdict.coverage.categories) or "-"
@@ -106,7 +120,12 @@ def _verdict_facts(verdict: Verdict, identifiers: list[Canonical]) -> dict[str, 
     return {
         "state": verdict.state.name,
         "identifiers": [
-            {"type": canonical.type.name, "grade": canonical.grade.name, "state": state.name}
+            {
+                "type": canonical.type.name,
+                "grade": canonical.grade.name,
+                "remarks": list(canonical.remarks),
+                "state": state.name,
+            }
             for canonical, state in zip(identifiers, verdict.token_states, strict=True)
         ],
         "summary": _summary_facts(verdict.summary) if verdict.summary else None,

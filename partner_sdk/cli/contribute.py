@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,11 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from partner_sdk.cli.checked_rows import CheckedRows
+from partner_sdk.cli.explain import show_guess
 from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.messages import say
+from partner_sdk.cli.ofac_summary import ofac_facts, ofac_lines, write_skipped
 from partner_sdk.cli.progress import progress
 from partner_sdk.cli.questions import quota_facts, quota_line
-from partner_sdk.cli.settings import Settings, example
+from partner_sdk.cli.settings import Settings, example, json_option
 from partner_sdk.cli.upload_state import (
     UploadState,
     digest_of,
@@ -23,18 +25,28 @@ from partner_sdk.cli.upload_state import (
     new_state,
     save_state,
 )
+from partner_sdk.clock import shanghai_today
 from partner_sdk.contributions import FRAME_ROWS, RowFrame, frames_of_rows
-from partner_sdk.sources.csv_file import parse_rows, read_rows
-from partner_sdk.sources.ofac import OfacList, Skipped
+from partner_sdk.sources.csv_file import parse_rows
+from partner_sdk.sources.formats import Format
+from partner_sdk.sources.limits import RowLimits
+from partner_sdk.sources.listings_file import ListingsFile
+from partner_sdk.sources.mapping_file import load_mapping
+from partner_sdk.sources.ofac import OfacList
 from rongan_share.wire.frames import MAX_FRAME_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from partner_sdk.client import Client
     from partner_sdk.contributions import Ack
-    from partner_sdk.sources.rows import Row
+    from partner_sdk.sources.rows import Row, RowProblem
     from rongan_share.wire.taxonomy import Taxonomy
+
+
+NO_ALIASES = Path("none")
+"""What ``--alt`` is given to read an OFAC list without its aliases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +55,66 @@ class Source:
 
     Attributes:
         file: The file.
-        ofac: The reader, if it is an OFAC list; None = CSV.
+        reader: What reads it.
         options: What decides the rows besides the file's content.
     """
 
     file: Path
-    ofac: OfacList | None
+    reader: OfacList | ListingsFile
     options: str
 
     @classmethod
-    def of(cls, file: Path, kind: str, severity: str) -> Source:
+    def of(
+        cls,
+        file: Path,
+        kind: str | None,
+        severity: str,
+        *,
+        mapping: Path | None = None,
+        alias_file: Path | None = None,
+    ) -> Source:
         """Chooses the reader."""
-        ofac = OfacList(file, severity=severity) if kind == "ofac" else None
-        return cls(file, ofac, f"{kind} {severity}".strip())
+        if kind == "ofac":
+            alone = alias_file == NO_ALIASES
+            ofac = OfacList(
+                file,
+                alias_file=None if alone else alias_file,
+                without_aliases=alone,
+                severity=severity,
+            )
+            aliases = digest_of(ofac.alias_file) if ofac.alias_file else ""
+            return cls(file, ofac, " ".join(filter(None, (kind, severity, aliases))))
+        read = load_mapping(mapping) if mapping else None
+        listings = ListingsFile.of(file, format_name=kind, mapping=read)
+        return cls(file, listings, listings.options)
 
-    def rows(self) -> Iterator[Row]:
+    @property
+    def ofac(self) -> OfacList | None:
+        """The reader, if it is an OFAC list."""
+        return self.reader if isinstance(self.reader, OfacList) else None
+
+    @property
+    def several_lines(self) -> int:
+        """Records that span several lines; known once the rows were read."""
+        return 0 if isinstance(self.reader, OfacList) else self.reader.notes.several_lines
+
+    def rows(self) -> Iterator[Row | RowProblem]:
         """Reads the rows from the start."""
-        return self.ofac.rows() if self.ofac else read_rows(self.file)
+        return self.reader.rows()
 
-    def frames(self, taxonomy: Taxonomy | None, frame_rows: int) -> Iterator[RowFrame]:
-        """Makes the frames from the start."""
-        return frames_of_rows(parse_rows(self.rows(), taxonomy), frame_rows=frame_rows)
+    def checked(
+        self, taxonomy: Taxonomy | None, limits: RowLimits | None, counts: CheckedRows
+    ) -> Iterator[RowFrame]:
+        """Makes the frames from the start only to check and count them."""
+        rows = counts.counted(parse_rows(self.rows(), taxonomy, limits=limits))
+        return frames_of_rows(rows, frame_rows=MAX_FRAME_ROWS, counts=counts.framed)
+
+    def frames(
+        self, taxonomy: Taxonomy | None, frame_rows: int, *, today: date | None = None
+    ) -> Iterator[RowFrame]:
+        """Makes the frames from the start, graded as of a day; None = today."""
+        rows = parse_rows(self.rows(), taxonomy, today=today)
+        return frames_of_rows(rows, frame_rows=frame_rows)
 
 
 @dataclass(slots=True)
@@ -102,11 +153,14 @@ class Totals:
 @click.option(
     "--source",
     "kind",
-    type=click.Choice(["csv", "ofac"]),
-    default="csv",
-    show_default=True,
+    type=click.Choice([*(each.value for each in Format), "ofac"]),
+    default=None,
     help=say("help.source"),
 )
+@click.option(
+    "--mapping", type=click.Path(dir_okay=False, path_type=Path), help=say("help.mapping")
+)
+@click.option("--explain", is_flag=True, help=say("help.explain"))
 @click.option("--dry-run", is_flag=True, help=say("help.dry_run"))
 @click.option(
     "--frame-rows",
@@ -119,49 +173,68 @@ class Totals:
 @click.option(
     "--severity", type=click.Choice(list("1234")), default=None, help=say("help.severity")
 )
+@click.option("--alt", type=click.Path(dir_okay=False, path_type=Path), help=say("help.alt"))
 @click.option("--legal-basis-ref", default="", help=say("help.legal_basis_ref"))
 @click.option(
     "--skipped", type=click.Path(dir_okay=False, path_type=Path), help=say("help.skipped")
 )
+@json_option
 @click.pass_obj
 def contribute(
     settings: Settings,
     file: Path,
     *,
-    kind: str,
+    kind: str | None,
+    mapping: Path | None,
+    explain: bool,
     dry_run: bool,
     frame_rows: int,
     restart: bool,
     severity: str | None,
+    alt: Path | None,
     legal_basis_ref: str,
     skipped: Path | None,
 ) -> None:
     """Checks the whole file, then sends what the hub does not have yet."""
-    if kind != "ofac" and (severity or skipped):
-        raise click.UsageError("--severity, --skipped: --source ofac")
-    source = Source.of(file, kind, severity or "")
+    if kind != "ofac" and (severity or alt or skipped):
+        raise click.UsageError("--severity, --alt, --skipped: --source ofac")
+    if (mapping or explain) and (kind == "ofac" or (mapping and explain)):
+        raise click.UsageError(say("bad_mapping_use"))
+    if explain:
+        show_guess(settings, file, format_name=kind)
+        return
+    source = Source.of(file, kind, severity or "", mapping=mapping, alias_file=alt)
     offline = dry_run and not settings.hub
     with file_lock(file), nullcontext() if offline else settings.connect() as client:
-        row_count = _count_rows(source, client.taxonomy() if client else None)
-        _write_skipped(source, skipped)
+        limits = _limits(client, legal_basis_ref) if client and dry_run else None
+        counts = _check_rows(source, client.taxonomy() if client else None, limits)
+        if source.ofac and skipped:
+            write_skipped(source.ofac.report, skipped)
         if client is None or dry_run:
-            _show_dry_run(settings, source, row_count)
+            _show_dry_run(settings, source, counts)
             return
         state = _upload_state(source, client, frame_rows=frame_rows, restart=restart)
         totals, last = _send(
-            source, client, state, legal_basis_ref=legal_basis_ref, row_count=row_count
+            source, client, state, legal_basis_ref=legal_basis_ref, row_count=counts.sent
         )
     _show_totals(settings, source, totals, last=last)
 
 
-def _count_rows(source: Source, taxonomy: Taxonomy | None) -> int:
+def _limits(client: Client, legal_basis_ref: str) -> RowLimits:
+    # Only a dry run goes by the clock of this machine: what is sent is judged by the hub's.
+    return RowLimits(
+        client.taxonomy(), client.agreement, shanghai_today(), names_consent=bool(legal_basis_ref)
+    )
+
+
+def _check_rows(source: Source, taxonomy: Taxonomy | None, limits: RowLimits | None) -> CheckedRows:
     """Reads the file to its end, which checks every row, and counts what will be sent."""
+    counts = CheckedRows()
     with progress(say("progress_check"), None) as advance:
-        count = 0
-        for frame in source.frames(taxonomy, MAX_FRAME_ROWS):
-            count += len(frame.rows)
+        for frame in source.checked(taxonomy, limits, counts):
+            counts.sent += len(frame.rows)
             advance(len(frame.rows))
-        return count
+    return counts
 
 
 def _upload_state(source: Source, client: Client, *, frame_rows: int, restart: bool) -> UploadState:
@@ -191,7 +264,7 @@ def _send(
 ) -> tuple[Totals, Ack | None]:
     stream_id = bytes.fromhex(state.stream_id)
     totals = Totals(earlier_frames=client.contribution_state(stream_id).frame_number)
-    frames = source.frames(client.taxonomy(), state.frame_rows)
+    frames = source.frames(client.taxonomy(), state.frame_rows, today=state.today)
     last: Ack | None = None
     with progress(say("progress_send"), row_count) as advance:
         advance(min(totals.earlier_frames * state.frame_rows, row_count))
@@ -202,51 +275,32 @@ def _send(
     return totals, last
 
 
-def _write_skipped(source: Source, path: Path | None) -> None:
-    if source.ofac is None or path is None:
-        return
-    with path.open("w", encoding="utf-8", newline="") as opened:
-        writer = csv.writer(opened)
-        writer.writerow([entry.name for entry in fields(Skipped)])
-        for skipped in source.ofac.report.skipped:
-            writer.writerow([skipped.line, skipped.ent_num, skipped.what, skipped.rule])
-
-
-def _source_lines(source: Source) -> list[tuple[str, object]]:
-    if source.ofac is None:
-        return []
-    return [("skipped", len(source.ofac.report.skipped))]
-
-
 def _source_facts(source: Source) -> dict[str, object]:
-    if source.ofac is None:
-        return {}
-    report = source.ofac.report
-    return {
-        "source": {
-            "entities": report.entity_count,
-            "entities_with_rows": report.listed_entity_count,
-            "entities_without": dict(report.entities_without),
-            "identifiers": report.identifier_count,
-            "rows_by_type": {kind.name: n for kind, n in report.rows_by_type.items()},
-            "derived": report.derived_count,
-            "duplicates": report.duplicate_count,
-            "skipped": len(report.skipped),
-        }
-    }
+    if source.ofac:
+        return {"source": ofac_facts(source.ofac.report)}
+    return {"records_of_several_lines": source.several_lines}
 
 
-def _show_dry_run(settings: Settings, source: Source, row_count: int) -> None:
-    lines: list[tuple[str, object]] = [("rows", row_count), *_source_lines(source)]
+def _note_lines(source: Source) -> list[tuple[str, object]]:
+    several = source.several_lines
+    return [("several_lines", several)] if several else []
+
+
+def _show_dry_run(settings: Settings, source: Source, counts: CheckedRows) -> None:
+    lines = ofac_lines(source.ofac.report) if source.ofac else []
+    lines += [*counts.lines(listed=source.ofac is None), *_note_lines(source)]
     lines.append(("", say("dry_run")))
     if not settings.hub:
         lines.append(("", say("category_unchecked")))
-    facts = {"dry_run": True, "rows": row_count, **_source_facts(source)}
+    facts = {"dry_run": True, **counts.facts(), **_source_facts(source)}
     settings.show({**facts, "categories_checked": bool(settings.hub)}, lines)
 
 
 def _show_totals(settings: Settings, source: Source, totals: Totals, *, last: Ack | None) -> None:
-    lines = [*totals.lines(), *_source_lines(source)]
+    lines = totals.lines()
+    lines += _note_lines(source)
+    if source.ofac:
+        lines.append(("skipped", len(source.ofac.report.skipped)))
     facts = {**dict(totals.lines()), **_source_facts(source)}
     if last is not None:
         lines += [("sequence", last.sequence), ("quota", quota_line(last.quota_left))]

@@ -13,9 +13,11 @@ from partner_sdk.cli.check import check
 from partner_sdk.cli.contribute import contribute
 from partner_sdk.cli.enroll import enroll
 from partner_sdk.cli.failures import EXPECTED
+from partner_sdk.cli.listing import listing
 from partner_sdk.cli.messages import say
 from partner_sdk.cli.program import run_program
 from partner_sdk.cli.settings import Settings, example
+from partner_sdk.cli.usage import usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,7 @@ def rongan(settings: Settings, *, hub: str, credentials: Path | None, as_json: b
     settings.as_json = as_json
 
 
-for command in (enroll, check, contribute, batch):
+for command in (enroll, check, contribute, batch, listing, usage):
     rongan.add_command(command)
 
 

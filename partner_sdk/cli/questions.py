@@ -40,7 +40,9 @@ def question_options(*, channel: Channel | None = None) -> Callable[[CommandT], 
     options = (
         click.option("--purpose", type=Member(Purpose), required=True, help=say("help.purpose")),
         click.option("--channel", type=Member(Channel), help=say("help.channel"), **how),
-        click.option("--categories", default="", metavar="CODES", help=say("help.categories")),
+        click.option(
+            "--categories", callback=read_codes, metavar="CODES", help=say("help.categories")
+        ),
         click.option(
             "--detail",
             type=Member(DetailLevel),
@@ -58,9 +60,22 @@ def question_options(*, channel: Channel | None = None) -> Callable[[CommandT], 
     return decorate
 
 
-def split_codes(categories: str) -> tuple[str, ...]:
-    """Reads ``A1,E4``."""
-    return tuple(code.strip().upper() for code in categories.split(",") if code.strip())
+def read_codes(
+    ctx: click.Context,
+    param: click.Parameter,
+    value: str | None,
+) -> tuple[str, ...]:
+    """Reads ``A1,E4`` of an option; left out, it means all.
+
+    Raises:
+        click.BadParameter: A code is empty, as where a script's variable is not set.
+    """
+    if value is None:
+        return ()
+    codes = tuple(code.strip().upper() for code in value.split(","))
+    if not all(codes):
+        raise click.BadParameter(say("bad_categories"), ctx, param)
+    return codes
 
 
 def quota_line(quota: QuotaLeft) -> str:

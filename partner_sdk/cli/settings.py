@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,8 +14,10 @@ from partner_sdk.client import Client
 from partner_sdk.credentials import Credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
+
+    CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 TARGET = re.compile(r"[^\s/]+:[0-9]{1,5}")
 """How a hub is named: host and port."""
@@ -61,6 +63,17 @@ class Settings:
             print_json(facts)
         else:
             print_lines([(say(key) if key else "", text) for key, text in lines])
+
+
+def json_option(command: CommandT) -> CommandT:
+    """Lets a command take ``--json`` behind its name too."""
+    return click.option(
+        "--json", "as_json", is_flag=True, expose_value=False, callback=_keep, help=say("help.json")
+    )(command)
+
+
+def _keep(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    context.ensure_object(Settings).as_json |= value
 
 
 def print_json(facts: object) -> None:

@@ -12,11 +12,13 @@ import json
 import os
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.messages import say
+from partner_sdk.clock import shanghai_today
 from rongan_share.wire.frames import TOKEN_BYTES
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class UploadState:
         file_digest: SHA-256 of the file, hexadecimal.
         options: What else decides the rows: kind of file, severity.
         format: Version of this form.
+        day: ``YYYY-MM-DD``, the day of its births that are future: the flag SUSPECT, and with it
+            a frame, would change overnight. Empty in states from before there was one.
     """
 
     stream_id: str
@@ -43,6 +47,12 @@ class UploadState:
     file_digest: str
     options: str
     format: int = _FORMAT
+    day: str = ""
+
+    @property
+    def today(self) -> date | None:
+        """The day to grade rows by; None = that of reading them."""
+        return date.fromisoformat(self.day) if self.day else None
 
     def fits(self, file_digest: str, options: str) -> bool:
         """Says whether the rows are still those that the upload began with."""
@@ -50,8 +60,14 @@ class UploadState:
 
 
 def new_state(file_digest: str, *, frame_rows: int, options: str) -> UploadState:
-    """Begins an upload under a new stream id."""
-    return UploadState(os.urandom(TOKEN_BYTES).hex(), frame_rows, file_digest, options)
+    """Begins an upload under a new stream id, today."""
+    return UploadState(
+        stream_id=os.urandom(TOKEN_BYTES).hex(),
+        frame_rows=frame_rows,
+        file_digest=file_digest,
+        options=options,
+        day=shanghai_today().isoformat(),
+    )
 
 
 def state_path(file: Path) -> Path:
@@ -68,6 +84,8 @@ def find_state(file: Path) -> UploadState | None:
     try:
         fields = json.loads(state_path(file).read_text(encoding="utf-8"))
         state = UploadState(**fields)
+        if state.day:
+            date.fromisoformat(state.day)
         unfit = state.format != _FORMAT or len(bytes.fromhex(state.stream_id)) != TOKEN_BYTES
     except FileNotFoundError:
         return None
@@ -86,11 +104,15 @@ def save_state(file: Path, state: UploadState) -> None:
     """
     path = state_path(file)
     draft = path.with_name(f"{path.name}.new")
-    with draft.open("w", encoding="utf-8") as opened:
-        json.dump(asdict(state), opened, indent=1)
-        opened.flush()
-        os.fsync(opened.fileno())
-    draft.replace(path)
+    try:
+        with draft.open("w", encoding="utf-8") as opened:
+            json.dump(asdict(state), opened, indent=1)
+            opened.flush()
+            os.fsync(opened.fileno())
+        draft.replace(path)
+    except OSError as error:
+        # The draft is no file that the user knows.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

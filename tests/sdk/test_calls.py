@@ -167,7 +167,7 @@ def test_aliases_are_asked_along_and_folded(hub: FakeHub) -> None:
     """A name listed without its legal form is met, and its state belongs to the name asked for."""
     future = ask(
         hub,
-        (IdentifierType.ORG_NAME, "ACME CO., LTD."),
+        (IdentifierType.ORG_NAME, "ACME LTD"),
         (IdentifierType.DOMAIN, "acme.example"),
     )
     reply = not_listed(3)
@@ -180,6 +180,17 @@ def test_aliases_are_asked_along_and_folded(hub: FakeHub) -> None:
     assert verdict.token_states == (State.LISTED, State.NOT_LISTED)
     assert verdict.listings[0].token_index == 0
     assert verdict.listings[0].category == "E4"
+
+
+def test_alias_of_another_type_says_its_type(hub: FakeHub) -> None:
+    """The organisation code within a credit code is asked for as what it is, for its owner."""
+    future = ask(hub, (IdentifierType.CN_USCC, "91110000600037341L"))
+    reply = not_listed(2)
+    reply.state = reply.token_states[1] = vocabulary_pb2.STATE_LISTED
+    reply.summary.severity = 3
+    request = hub.answer("CheckSubject", reply)
+    assert list(request.types) == [IdentifierType.CN_USCC, IdentifierType.CN_ORG]
+    assert future.result(5).token_states == (State.LISTED,)
 
 
 @pytest.mark.parametrize(

@@ -166,3 +166,28 @@ def test_subjects_must_agree_with_their_tokens(subjects: bytes) -> None:
 def test_frame_shows_no_token() -> None:
     """Tokens are personal data: no repr holds one."""
     assert "deadbeef" not in repr(Frame(tokens=bytes.fromhex("deadbeef" * 4)))
+
+
+def test_forms_of_an_identifier_are_merged() -> None:
+    """What the forms of one identifier say is joined as the hub folds listings."""
+    weak_order = SUMMARY.pack(1 << E4_BIT, 1 << 9, 2, 95, 1, 0, 2 | 4)
+    weak = SUMMARY.pack(1 << 40, 1 << 10, 3, 90, 2, 20_000, 2)
+    plain = SUMMARY.pack(1 << E4_BIT, 1 << 10, 1, 10, 1, 20_001, 0)
+    answer = read(
+        good(
+            listed_index=uint32(1, 3, 4),
+            listed_summary=weak_order + weak + plain,
+            not_listed_count=1,
+        )
+    )
+    both = answer.identifier((0, 1, 3)).summary
+    assert both is not None
+    assert (both.severity, both.confidence, both.source_count) == (3, 95, 2)
+    assert (both.categories, both.expiry_date) == (("E4", "bit40"), None)
+    assert both.flags == SummaryFlag.WEAK | SummaryFlag.ORDER
+    later = answer.identifier((3, 4))
+    assert later.state is State.LISTED
+    assert later.summary is not None
+    assert (later.summary.expiry_date, later.summary.flags) == (date(2024, 10, 5), SummaryFlag(0))
+    assert answer.identifier((0, 2)).state is State.NOT_LISTED
+    assert answer.identifier((2, 5)) == answer.subject(5)

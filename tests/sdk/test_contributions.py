@@ -11,11 +11,12 @@ import pytest
 from partner_sdk.agreements import read_taxonomy
 from partner_sdk.contributions import RowFrame, frames_of_rows
 from partner_sdk.sources.csv_file import SHOWN_PROBLEMS, parse_rows, read_rows
-from partner_sdk.sources.rows import ParsedRow, RowProblem, RowsRefusedError
+from partner_sdk.sources.rows import ParsedRow, Row, RowProblem, RowsRefusedError, parse_row
 from rongan_share.wire.days import day_of_date
 from rongan_share.wire.frames import CONTRIBUTE_COLUMNS
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.sources import original_source, reference_from_text
+from rongan_share.wire.taxonomy import packaged_taxonomy
 from rongan_share.wire.tokens import Tokenizer
 from rongan_share.wire.vocabulary import RowFlag, RowOperation, Suite
 from tests.sdk.doubles import E4_BIT, KEY, taxonomy
@@ -157,7 +158,7 @@ def test_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path.write_bytes(f"{HEADER}\n{GOOD}\n".encode() + "中".encode("gb18030"))
     with pytest.raises(RowsRefusedError) as caught:
         list(read_rows(path))
-    assert caught.value.problems[0].rule == "not UTF-8"
+    assert caught.value.problems[0].rule.startswith("not UTF-8, it seems GBK")
 
 
 def test_withdraw_needs_reference_and_category_only(tmp_path: Path) -> None:
@@ -198,7 +199,12 @@ def test_alias_follows_its_record_once(tmp_path: Path) -> None:
     """Names without their legal form come after the record's names, each once, none twice."""
     names = ["ACME CO., LTD.", "ACME LIMITED", "ACME CO., LTD."]
     (frame,) = frames_of_rows(parse(tmp_path, *map(name_row, names)))
-    assert texts(frame) == [("ACME CO., LTD.", False), ("ACME LIMITED", False), ("ACME", True)]
+    assert texts(frame) == [
+        ("ACME CO., LTD.", False),
+        ("ACME LIMITED", False),
+        ("ACME CO LTD", True),
+        ("ACME", True),
+    ]
     (frame,) = frames_of_rows(parse(tmp_path, name_row("ACME LTD"), name_row("ACME")))
     assert texts(frame) == [("ACME LTD", False), ("ACME", False)]
 
@@ -232,3 +238,61 @@ def test_dates_are_days_of_the_wire(tmp_path: Path) -> None:
     """A date is the day that the wire counts for it."""
     (row,) = parse(tmp_path, GOOD)
     assert row.event_day == day_of_date(date(2026, 1, 2))
+
+
+def flags_of(category: str, type_name: str, value: str) -> dict[str, RowFlag]:
+    """Gives the flags of each identifier that a row about one becomes, by its canonical string."""
+    row = Row(
+        line=1,
+        reference="case 1",
+        type=type_name,
+        value=value,
+        category=category,
+        evidence="VERIFIED",
+        source_class="PEER_DOMESTIC",
+        legal_basis="AML_LAW",
+    )
+    (frame,) = frames_of_rows([parse_row(row, packaged_taxonomy())])
+    return {row.canonical.text: row.flags for row in frame.rows if row.canonical}
+
+
+@pytest.mark.parametrize(
+    ("category", "type_name", "value", "expected"),
+    [
+        ("E4", "PERSON_NAME", "張三", {"張三": "WEAK", "张三": "WEAK+ALIAS"}),
+        (
+            *("E4", "NAME_ID", "張三|11010519491231002X"),
+            {"張三|11010519491231002X": "", "张三|11010519491231002X": "WEAK+ALIAS"},
+        ),
+        ("A1", "ACCT", "102100099996|123456", {"102100099996|123456": "", "123456": "WEAK+ALIAS"}),
+        ("E4", "ORG_NAME", "ACME LTD", {"ACME LTD": "", "ACME": "WEAK+ALIAS"}),
+        ("E4", "ORG_NAME", "ACME BANK LTD", {"ACME BANK LTD": "", "ACME BANK": "ALIAS"}),
+    ],
+)
+def test_aliases_carry_their_flags(
+    category: str, type_name: str, value: str, expected: dict[str, str]
+) -> None:
+    """An alias is flagged as one, and WEAK where it is; a person's name alone always is."""
+    made = flags_of(category, type_name, value)
+    assert {
+        text.removeprefix(f"rs1|{type_name}|"): "+".join(
+            str(flag.name) for flag in RowFlag if flag in flags
+        )
+        for text, flags in made.items()
+    } == expected
+
+
+@pytest.mark.parametrize(("category", "expected"), [("A2", ["URL", "IP"]), ("G2", ["URL"])])
+def test_alias_is_left_out_where_its_category_lacks_the_type(
+    category: str, expected: list[str]
+) -> None:
+    """The hub refuses a row of a type that the category is not said of, so none is made."""
+    made = flags_of(category, "URL", "http://8.8.8.8/login")
+    assert [text.split("|")[1] for text in made] == expected
+
+
+def test_doubt_of_an_alias_alone_is_told() -> None:
+    """An alias that is suspect where its origin is not carries SUSPECT itself."""
+    flags = flags_of("E4", "CN_USCC", "91110000600037342P")
+    assert flags["rs1|CN_USCC|91110000600037342P"] == RowFlag(0)
+    assert flags["rs1|CN_ORG|600037342"] == RowFlag.ALIAS | RowFlag.SUSPECT

@@ -6,20 +6,23 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from partner_sdk.cli import upload_state
+from partner_sdk.cli.contribute import Source
 from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.main import run
+from partner_sdk.cli.whole_file import whole_file
 from tests.sdk import test_credentials as credentials
 from tests.sdk.test_contributions import GOOD, HEADER, changed
 
 ROOT = Path(__file__).parents[2]
 QUESTION = ("--purpose", "SANCTIONS", "--channel", "MOBILE")
-COMMANDS = ("enroll", "check", "contribute", "batch")
+COMMANDS = ("enroll", "check", "contribute", "batch", "listing", "listing list", "usage")
 PROGRAM = "from partner_sdk.cli.main import main; main()"
 
 
@@ -53,7 +56,7 @@ def listings_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -> None:
     """The help of each command ends with an example of itself."""
-    assert run([command, "--help"]) == 0
+    assert run([*command.split(), "--help"]) == 0
     assert f"Example:\n    rongan {command}" in " ".join(capsys.readouterr().out.split(" "))
 
 
@@ -75,6 +78,13 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str], command: str) -
         ["contribute", "no-such.csv", "--dry-run"],
         ["contribute", "no-such.csv", "--frame-rows", "0"],
         ["contribute", "no-such.csv", "--severity", "3"],
+        ["contribute", "no-such.csv", "--alt", "alt.csv"],
+        ["listing"],
+        ["listing", "add"],
+        ["listing", "list", "--severity", "3"],
+        ["listing", "list", "--json"],
+        ["usage", "today"],
+        ["usage"],
         ["enroll", "somewhere", "--partner", "bank-a"],
         *(
             ["enroll", "--csr-only", "somewhere", "--partner", partner]
@@ -149,6 +159,43 @@ def test_ofac_dry_run_writes_what_it_skipped(
     facts = json.loads(capsys.readouterr().out)
     lines = skipped.read_text(encoding="utf-8").splitlines()
     assert len(lines) - 1 == facts["source"]["skipped"]
+    assert sum(each["count"] for each in facts["source"]["skipped_by_reason"]) == len(lines) - 1
+    assert lines[0] == "file,line,ent_num,what,rule"
+    assert facts["rows"] > sum(facts["source"]["rows_by_type"].values())
+
+
+def test_ofac_dry_run_tells_people_what_was_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rows by type, suspects, and every reason for a skipped identifier are told with counts."""
+    sdn = ROOT / "examples" / "ofac" / "sdn.csv"
+    assert run(["contribute", str(sdn), "--source", "ofac", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    for expected in ("rows by type", "ORG_NAME", "suspect among them", "MMSI: no identifier type"):
+        assert expected in said
+
+
+def test_ofac_aliases_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Aliases are read from alt.csv beside the list, or from the file named, and decide rows."""
+    sdn = tmp_path / "sdn.csv"
+    sdn.write_text('7,"ACME",-0- ,"X"' + ",-0- " * 8 + "\r\n\x1a")
+    other = tmp_path / "other.csv"
+    other.write_text('7,1,"aka","ACME BANK",-0- \r\n7,2,"fka","ACME FUND",-0- \r\n\x1a')
+
+    def outcome(*words: str) -> int:
+        """Counts the rows, or gives the exit code of a refusal."""
+        arguments = ["--json", "contribute", str(sdn), "--source", "ofac", "--dry-run", *words]
+        code = run(arguments)
+        rows: int = code or json.loads(capsys.readouterr().out)["rows"]
+        return rows
+
+    assert outcome() == 2
+    assert outcome("--alt", "none") == 1
+    assert outcome("--alt", str(other)) == 3
+    assert outcome("--alt", str(tmp_path / "none.csv")) == 2
+    (tmp_path / "alt.csv").write_text('7,1,"aka","ACME BANK",-0- \r\n\x1a')
+    capsys.readouterr()
+    assert outcome() == 2
+    options = {Source.of(sdn, "ofac", "", alias_file=path).options for path in (None, other)}
+    assert len(options) == 2
 
 
 def test_second_upload_of_a_file_waits_its_turn(
@@ -183,6 +230,47 @@ def test_damaged_upload_state_is_refused(listings: Path, text: str) -> None:
     upload_state.state_path(listings).write_text(text)
     with pytest.raises(RefusedHereError):
         upload_state.find_state(listings)
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01"])
+def test_upload_keeps_the_day_that_it_began(listings: Path, day: str) -> None:
+    """An upload that goes on tomorrow grades by the day it began; older states have none."""
+    state = upload_state.new_state("00" * 32, frame_rows=100, options="csv")
+    assert state.today is not None
+    assert replace(state, day="").today is None
+    upload_state.save_state(listings, replace(state, day=day))
+    with pytest.raises(RefusedHereError):
+        upload_state.find_state(listings)
+
+
+def test_drafts_are_not_named(tmp_path: Path) -> None:
+    """What cannot be written is named as the user knows it, not by the draft of it."""
+    file = tmp_path / "gone" / "listings.csv"
+    state = upload_state.new_state("00" * 32, frame_rows=100, options="csv")
+    with pytest.raises(FileNotFoundError) as caught:
+        upload_state.save_state(file, state)
+    assert caught.value.filename == str(upload_state.state_path(file))
+    with pytest.raises(FileNotFoundError) as caught, whole_file(file):
+        pass
+    assert caught.value.filename == str(file)
+
+
+@pytest.mark.parametrize("codes", ["", " ", "A1,,E4", ","])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "DOMAIN", "a.example", *QUESTION, "--categories"),
+        ("batch", "in.csv", "-o", "out.csv", *QUESTION, "--categories"),
+        ("listing", "list", "--category"),
+    ],
+)
+def test_empty_categories_do_not_mean_all(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], codes: str
+) -> None:
+    """An empty code, as of a variable that is not set, is wrong usage and asks nothing."""
+    where = ("--hub", "localhost:1", "--credentials", "no-such-folder")
+    assert run([*where, *words, codes]) == 2
+    assert "names no category" in capsys.readouterr().err
 
 
 def test_chinese_by_locale(listings: Path) -> None:
@@ -251,3 +339,17 @@ def test_output_never_takes_the_place_of_its_input(tmp_path: Path) -> None:
         assert run(["--hub", "localhost:1", *words]) == 2
     assert asked.read_text(encoding="utf-8").startswith("type,value")
     assert link.is_symlink()
+
+
+def test_url_given_as_a_domain_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A URL where a domain is wanted is called one, and not repeated."""
+    value = "https://phish.example/login"
+    assert run(["check", "DOMAIN", value, *QUESTION]) == 2
+    assert "this is a URL" in capsys.readouterr().err
+    path = tmp_path / "listings.csv"
+    row = changed("value", value).replace("CN_RID", "DOMAIN")
+    path.write_text(f"{HEADER}\n{row}\n", encoding="utf-8")
+    assert run(["contribute", str(path), "--dry-run"]) == 1
+    said = capsys.readouterr().err
+    assert "this is a URL" in said
+    assert "phish" not in said
