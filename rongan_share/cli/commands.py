@@ -13,6 +13,7 @@ from rongan_share.ca import IssueRefusedError, ProfileError
 from rongan_share.cli.agreement import agreement
 from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
+from rongan_share.cli.health import health
 from rongan_share.cli.init import init
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
@@ -39,7 +40,7 @@ def rongan_hub() -> None:
     """Does nothing by itself: the options are kept for the command that follows."""
 
 
-for command in (init, serve, status, partner, agreement, cert, audit):
+for command in (init, serve, health, status, partner, agreement, cert, audit):
     rongan_hub.add_command(command)
 
 

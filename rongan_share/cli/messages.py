@@ -52,6 +52,14 @@ _HELP: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Serves until SIGTERM or SIGINT; a second signal ends it at once.",
             "运行中心，收到 SIGTERM 或 SIGINT 后停止；再次收到则立即结束。",
         ),
+        "help.health": (
+            "Says whether the hub serves; exit code 0 if it does, else 3.",
+            "检查中心是否正常服务；正常时退出码为 0，否则为 3。",
+        ),
+        "help.credentials": (
+            "Folder of any client's credentials; --as, or probe in the home, if left out.",
+            "任一客户端的凭证目录；默认取 --as 的凭证，未指定则取主目录的 probe。",
+        ),
         "help.status": ("Says how a running hub is.", "显示运行状态。"),
         "help.partner": ("Institutions that share through the hub.", "管理参与机构。"),
         "help.partner_add": (

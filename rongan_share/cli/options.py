@@ -57,6 +57,20 @@ class Options:
         """
         return load_settings(self.home)
 
+    def target(self) -> str:
+        """Names the hub to call.
+
+        Raises:
+            click.UsageError: The address is malformed, or its port is not known.
+            StartRefusedError: It must come from `hub.toml` and cannot.
+        """
+        target = self.hub or _reachable(self.load_settings().listen.address)
+        if not TARGET.fullmatch(target):
+            raise click.UsageError(say("bad_hub"))
+        if target.endswith(":0"):
+            raise click.UsageError(say("missing_hub"))
+        return target
+
     def connect(self) -> Connection:
         """Makes a connection to the hub in the operator's name.
 
@@ -65,11 +79,7 @@ class Options:
             StartRefusedError: The address must come from `hub.toml` and cannot.
             CredentialsError: The operator's files are unfit.
         """
-        target = self.hub or _reachable(self.load_settings().listen.address)
-        if not TARGET.fullmatch(target):
-            raise click.UsageError(say("bad_hub"))
-        if target.endswith(":0"):
-            raise click.UsageError(say("missing_hub"))
+        target = self.target()
         if not self.operator:
             raise click.UsageError(say("missing_operator"))
         files = Hierarchy(self.home).operator(self.operator)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-_BUILT = {"__pycache__", "build", "dist", "htmlcov"}
+_BUILT = {"__pycache__", "build", "dist", "htmlcov", "node_modules"}
 
 
 @functools.cache
