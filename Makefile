@@ -12,6 +12,11 @@ VENV_GEN := .venv-gen/.installed
 PROTOS := $(wildcard protos/rongan_share/v1/*.proto)
 SERVICES := $(wildcard protos/rongan_share/v1/*_service.proto)
 
+# A client in another language, for the tests that have one; left out where Node is not installed.
+NODE_CLIENT := tests/foreign/node
+NODE_MODULES := $(NODE_CLIENT)/node_modules/.package-lock.json
+HAS_NODE := $(and $(shell command -v node),$(shell command -v npm))
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -24,17 +29,18 @@ help: ## list the targets
 demo: $(VENV) ## a hub, two partners, a real sanctions list: the whole walk on screen
 	@.venv/bin/python -m examples.demo
 
-test: $(VENV) ## every test
+test: $(VENV) $(if $(HAS_NODE),$(NODE_MODULES)) ## every test
 	@.venv/bin/python -m pytest $(ARGS)
 
 # Cheap things first, so that a slip is told in seconds.
-check: $(VENV) $(VENV_GEN) ## format, lint, types, import contracts, protos, generated files; then test
+check: $(VENV) $(VENV_GEN) ## format, lint, types, import contracts, protos, Dockerfile, generated files; then test
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/mypy --python-version 3.10 partner_sdk
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/buf lint protos
+	.venv/bin/hadolint docker/Dockerfile
 	@$(MAKE) --no-print-directory breaking
 	@fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
 	$(call generate,$$fresh); \
@@ -80,7 +86,7 @@ dev-pki: $(VENV) ## make certificates for development in certs/dev
 docs: $(VENV) ## write docs/errors.md from the table of refusals
 	@.venv/bin/python docs/make_errors.py
 
-system: ## install the Debian packages: python3-venv, and redis-server for benchmarks only
+system: ## install the Debian packages: python3-venv, nodejs and npm for a test, redis-server for benchmarks
 	@PYTHON=$(PYTHON) .ci/system
 
 $(VENV): requirements.lock pyproject.toml
@@ -92,6 +98,13 @@ $(VENV): requirements.lock pyproject.toml
 	@.venv/bin/python -m pip install $(PIP_FLAGS) --no-deps --no-build-isolation --editable .
 	@.venv/bin/python -m pip $(PIP_FLAGS) check
 	@touch $@
+
+# Without packages the tests of this client are skipped and say so; nothing else needs them.
+$(NODE_MODULES): $(NODE_CLIENT)/package.json $(NODE_CLIENT)/package-lock.json
+	@echo "installing $(NODE_CLIENT) from package-lock.json"
+	@cd $(NODE_CLIENT) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error \
+	  && touch node_modules/.package-lock.json \
+	  || echo "npm could not install: tests of the client in JavaScript will be skipped" >&2
 
 $(VENV_GEN): protos/requirements.lock
 	@echo "building .venv-gen from protos/requirements.lock"
