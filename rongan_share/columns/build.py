@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rongan_share.columns.rows import join_rows, pick_rows
 from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
 from rongan_share.errors import LedgerCorruptError
-from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS
-from rongan_share.wire.frames import LISTING_ROW_BITS
+from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS, listing_id_of
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ def follow(
         if (operation != RowOperation.ADD).any():
             # A change may name listings of any earlier frame, so those must be found first.
             rows, replaced = changed_rows(frame, snapshot)
-            merged = np.concatenate((rows, *added))
-            merged = merged[np.argsort(merged["listing_id"], kind="stable")]
-            snapshot = snapshot.extend(Run(merged, replaced), sequence, merging=merging)
+            merged = join_rows((rows, *added))
+            merged = pick_rows(merged, np.argsort(merged["listing_id"], kind="stable"))
+            run = Run.of_rows(merged, replaced, owner_keys=snapshot.owner_keys)
+            snapshot = snapshot.extend(run, sequence, merging=merging)
             added = []
     return _flush(snapshot, added, sequence, merging=merging)
 
@@ -56,7 +57,7 @@ def added_rows(frame: JournalFrame) -> NDArray[np.void]:
     made[frame.pair_rows] = False
     index = np.flatnonzero(made)
     rows = np.zeros(index.size, LISTING_DTYPE)
-    rows["listing_id"] = (frame.sequence << LISTING_ROW_BITS) | index
+    rows["listing_id"] = listing_id_of(frame.sequence, 0) | index
     rows["contributor"] = frame.header.partner_number
     rows["epoch"] = frame.header.epoch
     for name in ("token", "reference", "category", *VALUE_COLUMNS):
@@ -82,7 +83,7 @@ def _flush(
 ) -> Snapshot:
     """Adds the rows gathered so far as one run, and forgets them."""
     if not added:
-        return Snapshot(sequence, snapshot.runs)
-    run = Run(np.concatenate(added), NO_IDS)
+        return snapshot.at(sequence)
+    run = Run.of_rows(join_rows(added), NO_IDS, owner_keys=snapshot.owner_keys)
     added.clear()
     return snapshot.extend(run, sequence, merging=merging)

@@ -1,29 +1,37 @@
-"""The follower: keeps the served snapshot up with the journal; callers may wait for a sequence."""
+"""The follower: keeps the served snapshot up with the journal; callers may wait for a sequence.
+
+It begins at the newest frozen columns, reads the journal from there, and changes over to newer
+columns while it serves.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING
 
+from rongan_share.clock import monotonic_ns
 from rongan_share.columns.build import follow
+from rongan_share.columns.freeze import BATCH_FRAMES, newest, next_frames
 from rongan_share.columns.run import merge
 from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
-from rongan_share.errors import LedgerCorruptError, Reason, RonganError
-from rongan_share.ledger.counters import get_list_sequence
-from rongan_share.ledger.journal import list_frames
+from rongan_share.errors import Reason, RonganError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from rongan_share.columns.frozen import FrozenColumns
     from rongan_share.ledger.environment import Ledger
-    from rongan_share.ledger.journal import JournalFrame
 
 WAIT_SECONDS = 1.0
 """How long a caller waits for a sequence that it must see."""
 
-BATCH_FRAMES = 32
-"""Frames read in one transaction, so that none is held for long."""
+POLL_SECONDS = 0.1
+"""Time between looks at what other processes have accepted."""
+
+COLUMNS_SECONDS = 2.0
+"""Time between looks for newer frozen columns."""
+
+_NICE = 10
 
 MERGE_ROWS = 200_000
 """Rows that may be merged while callers wait; more are merged beside, while look-ups go on."""
@@ -34,13 +42,19 @@ _log = logging.getLogger(__name__)
 class Follower:
     """Owns the thread that reads the journal, and the one that merges what has grown large.
 
+    Args:
+        ledger: The ledger.
+        columns: Where frozen columns are kept.
+
     If a frame cannot be read, look-ups stop: an answer from half a journal would read as "not
     listed".
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, columns: FrozenColumns) -> None:
         self._ledger = ledger
-        self._snapshot = Snapshot(0)
+        self._columns = columns
+        self._snapshot = Snapshot(0, (), columns.owner_keys)
+        self._frozen = self._looked_at = 0
         self._fault: RonganError | None = None
         self._wanted = 0
         self._stopping = False
@@ -50,23 +64,24 @@ class Follower:
         self._kept = 0
         self._threads = [
             threading.Thread(target=self._run, name="follower", daemon=True),
-            threading.Thread(target=self._merge_on, name="merger", daemon=True),
+            threading.Thread(target=self._tidy, name="tidier", daemon=True),
         ]
 
     def start(self) -> None:
-        """Reads the whole journal, then keeps up in a thread.
+        """Opens the newest columns, reads the journal from there on, then keeps up in a thread.
 
         Raises:
             LedgerCorruptError: A frame's checksum does not match.
         """
-        before = -1
-        while self._snapshot.sequence != before:
-            before = self._snapshot.sequence
-            self._snapshot = self._read_on(self._snapshot, AT_ONCE)
-        with self._ledger.read() as txn:
-            accepted = get_list_sequence(txn)
-        if self._snapshot.sequence != accepted:
-            raise LedgerCorruptError("journal", accepted.to_bytes(8, "big"))
+        self._snapshot = newest(self._ledger, self._columns)
+        self._frozen = self._snapshot.sequence
+        self._looked_at = max(self._columns.sequences(), default=0)
+        full = True
+        while full:
+            # A batch that is not full reaches the head; what comes after it is followed in service.
+            frames = next_frames(self._ledger, self._snapshot.sequence)
+            full = len(frames) == BATCH_FRAMES
+            self._snapshot = follow(self._snapshot, frames, merging=AT_ONCE)
         for thread in self._threads:
             thread.start()
 
@@ -110,15 +125,15 @@ class Follower:
     def _run(self) -> None:
         while True:
             with self._changed:
+                # Other processes do not announce what they accept.
                 self._changed.wait_for(
-                    lambda: self._stopping or self._wanted > self._snapshot.sequence
+                    lambda: self._stopping or self._wanted > self._snapshot.sequence, POLL_SECONDS
                 )
                 if self._stopping:
                     return
             try:
                 with self._building:
-                    merging = Merging(MERGE_ROWS, self._kept)
-                    self._publish(self._read_on(self._snapshot, merging))
+                    self._read_on(Merging(MERGE_ROWS, self._kept))
             except RonganError as error:
                 if error.reason is Reason.STORE_CORRUPT:
                     _log.exception("the journal cannot be followed")
@@ -133,31 +148,61 @@ class Follower:
                 self._fail(error)
                 return
 
-    def _merge_on(self) -> None:
-        """Merges neighbours that have grown large, one pair after another."""
+    def _tidy(self) -> None:
+        """Merges neighbours that have grown large, and changes over to newer columns."""
+        # Of this thread alone, and of those it starts: callers wait for others.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        look_ns = 0
         while True:
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._stopping or self._snapshot.due_merge() is not None
+                    lambda: self._stopping or self._snapshot.due_merge() is not None,
+                    COLUMNS_SECONDS,
                 )
                 if self._stopping:
                     return
-            with self._building:
-                runs, place = self._snapshot.runs, self._snapshot.due_merge()
-                self._kept = 0 if place is None else place + 2
-            if place is None:
-                continue
             try:
-                merged = merge(runs[place], runs[place + 1], bottom=place == 0)
+                # By the clock, or merges that never end would put newer columns off for ever.
+                if monotonic_ns() >= look_ns:
+                    self._change_over()
+                    look_ns = monotonic_ns() + int(COLUMNS_SECONDS * 1e9)
+                self._merge()
             except Exception:  # noqa: BLE001 - logged, and nobody waits for it
-                # Unmerged runs answer as rightly, only slower.
-                _log.exception("runs cannot be merged")
+                # Unmerged runs and older columns answer as rightly, only slower.
+                _log.exception("columns cannot be tidied")
                 with self._building:
                     self._kept = 0
-                return
-            with self._building:
-                self._kept = 0
-                self._publish(self._snapshot.with_merged(place, merged))
+                with self._changed:
+                    self._changed.wait(COLUMNS_SECONDS)
+
+    def _merge(self) -> None:
+        with self._building:
+            runs, place = self._snapshot.runs, self._snapshot.due_merge()
+            self._kept = 0 if place is None else place + 2
+        if place is None:
+            return
+        merged = merge(runs[place], runs[place + 1], bottom=place == 0)
+        with self._building:
+            self._kept = 0
+            self._publish(self._snapshot.with_merged(place, merged))
+
+    def _change_over(self) -> None:
+        """Serves from newer columns, if there are any, once they have caught up."""
+        sequence = max(self._columns.sequences(), default=0)
+        if sequence <= self._looked_at:
+            return
+        # Those that are damaged are looked at once, not over and over.
+        self._looked_at = sequence
+        fresh = newest(self._ledger, self._columns)
+        if fresh.sequence <= self._frozen:
+            return
+        while fresh.sequence < self._snapshot.sequence:
+            fresh = follow(fresh, next_frames(self._ledger, fresh.sequence))
+        with self._building:
+            while fresh.sequence < self._snapshot.sequence:
+                fresh = follow(fresh, next_frames(self._ledger, fresh.sequence))
+            self._frozen = fresh.sequence
+            self._publish(fresh)
 
     def _publish(self, snapshot: Snapshot) -> None:
         with self._changed:
@@ -170,13 +215,8 @@ class Follower:
             self._fault = fault
             self._changed.notify_all()
 
-    def _read_on(self, snapshot: Snapshot, merging: Merging) -> Snapshot:
-        """Returns the snapshot after the next frames, as many as one transaction should read."""
-        return follow(snapshot, list(self._next_frames(snapshot.sequence)), merging=merging)
-
-    def _next_frames(self, after: int) -> Iterator[JournalFrame]:
-        with self._ledger.read() as txn:
-            for count, frame in enumerate(list_frames(txn, after), start=1):
-                yield frame
-                if count == BATCH_FRAMES:
-                    return
+    def _read_on(self, merging: Merging) -> None:
+        """Serves what the next frames say, if there are any."""
+        frames = next_frames(self._ledger, self._snapshot.sequence)
+        if frames:
+            self._publish(follow(self._snapshot, frames, merging=merging))

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from rongan_share.columns.key_index import GONE, KeyIndex, read_only, spread
+from rongan_share.columns.rows import join_rows, pick_rows
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OWNER_DTYPE = "S37"
-"""Owner key: contributor u32 and reference, category and token, so compared from left to right."""
+    from rongan_share.columns.owner_keys import OwnerKeys
 
-NEAR_ROWS = 1 << 16
-"""Rows behind a listing id that are looked through for an owner's before its keys are used."""
+STRETCH_DTYPE = np.dtype([("contributor", "<u4"), ("first", "<u4"), ("last", "<u4")])
+"""Neighbouring rows of one contributor: from `first` on, up to before `last`."""
+
+NO_IDS = np.zeros(0, "<u8")
+"""No listing ids."""
 
 
 class Matches(NamedTuple):
@@ -33,113 +38,95 @@ class Matches(NamedTuple):
     rows: NDArray[np.void]
 
 
-class Owners(NamedTuple):
-    """Rows by owner key.
-
-    Attributes:
-        keys: Owner keys (OWNER_DTYPE).
-        order: Place of the row of each key.
-    """
-
-    keys: NDArray[np.bytes_]
-    order: NDArray[np.int64]
-
-
-NO_IDS = np.zeros(0, "<u8")
-"""No listing ids."""
-
-
-class Run:
+class Run(NamedTuple):
     """A sorted run.
 
-    Args:
+    Attributes:
         rows: Listings (LISTING_DTYPE), ascending by listing id.
         replaced: Ids of listings in older runs that no longer hold there, ascending.
-        owners: Their owner keys, where those are known; the nearer to their order the better.
+        tokens: Rows by the first half of their token.
+        owners: Rows by their owner key.
+        stretches: Rows by contributor, then place (STRETCH_DTYPE).
     """
 
-    def __init__(
-        self,
-        rows: NDArray[np.void],
-        replaced: NDArray[np.uint64],
-        *,
-        owners: Owners | None = None,
-    ) -> None:
-        self.rows = rows
-        self.replaced = replaced
-        token_hi, token_lo = split_tokens(rows["token"])
-        # Half a token is enough to sort by: the other half is compared when one is found.
-        self._token_order = np.argsort(token_hi)
-        self._token_hi = token_hi[self._token_order]
-        self._token_lo = token_lo[self._token_order]
-        if owners is None:
-            keys = owner_keys(
-                rows["contributor"], rows["reference"], rows["category"], token=rows["token"]
-            )
-            owners = Owners(keys, np.arange(rows.size))
-        by_owner = np.argsort(owners.keys, kind="stable")
-        self.owners = Owners(owners.keys[by_owner], owners.order[by_owner])
+    rows: NDArray[np.void]
+    replaced: NDArray[np.uint64]
+    tokens: KeyIndex
+    owners: KeyIndex
+    stretches: NDArray[np.void]
 
-    def __len__(self) -> int:
+    @staticmethod
+    def of_rows(
+        rows: NDArray[np.void], replaced: NDArray[np.uint64], *, owner_keys: OwnerKeys
+    ) -> Run:
+        """Makes a run of listings and builds its indexes.
+
+        Args:
+            rows: Listings (LISTING_DTYPE), ascending by listing id: they are taken as they stand.
+            replaced: Ids of listings in older runs that no longer hold there, ascending.
+            owner_keys: Makes the keys of the second index.
+        """
+        return Run(
+            read_only(rows),
+            read_only(replaced),
+            KeyIndex.of_rows(token_keys(rows["token"])),
+            KeyIndex.of_rows(owner_keys.of_rows(rows)),
+            stretches_of(rows["contributor"]),
+        )
+
+    @property
+    def row_count(self) -> int:
+        """Number of listings."""
         return int(self.rows.size)
 
-    def find_tokens(self, token_hi: NDArray[np.uint64], token_lo: NDArray[np.uint64]) -> Matches:
+    def find_tokens(self, tokens: NDArray[np.bytes_]) -> Matches:
         """Finds the rows under each token, exactly to 16 bytes."""
-        # Asked in order, neighbours share the cache lines of their search: half the time.
-        asked = np.argsort(token_hi)
-        keys = token_hi[asked]
-        first = np.searchsorted(self._token_hi, keys, side="left")
-        inside = np.minimum(first, max(len(self) - 1, 0))
+        keys = token_keys(tokens)
+        query, position = self._spread(self.tokens, keys, keys)
         # Enciphered tokens are as good as random, so half a token almost always decides.
-        hit = np.flatnonzero(self._token_hi[inside] == keys) if len(self) else inside[:0]
-        last = np.searchsorted(self._token_hi, keys[hit], side="right")
-        place, position = spread(hit, first[hit], last)
-        query = asked[place]
-        exact = self._token_lo[position] == token_lo[query]
-        query, position = query[exact], position[exact]
-        order = np.argsort(query, kind="stable")
-        return Matches(query[order], self.rows[self._token_order[position[order]]])
+        exact = self.rows["token"][position] == tokens[query]
+        return self._matches(query[exact], position[exact])
 
-    def find_owned(self, low: NDArray[np.bytes_], high: NDArray[np.bytes_]) -> Matches:
-        """Finds the rows whose owner key lies in each closed range."""
-        asked = np.argsort(low, kind="stable")
-        first = np.searchsorted(self.owners.keys, low[asked], side="left")
-        last = np.searchsorted(self.owners.keys, high[asked], side="right")
-        place, position = spread(np.arange(low.size), first, last)
-        query = asked[place]
-        order = np.argsort(query, kind="stable")
-        return Matches(query[order], self.rows[self.owners.order[position[order]]])
+    def find_owned(self, asked: OwnedQuestion) -> Matches:
+        """Finds a contributor's rows."""
+        query, position = self._spread(self.owners, asked.low, asked.high)
+        rows, token = self.rows, asked.token[query]
+        exact = rows["contributor"][position] == asked.contributor
+        exact &= rows["reference"][position] == asked.reference[query]
+        exact &= rows["category"][position] == asked.category[query]
+        exact &= (token == b"") | (rows["token"][position] == token)
+        return self._matches(query[exact], position[exact])
 
     def list_owned(self, contributor: int, after: int, *, most: int) -> NDArray[np.void]:
         """Returns a contributor's rows behind a listing id, ordered by it: the first of them."""
         # bisect reads a few ids in place, where numpy would first copy the whole column.
         start = bisect_right(self.rows["listing_id"], after)
-        near = self.rows["contributor"][start : start + NEAR_ROWS] == contributor
-        position = start + np.flatnonzero(near)
-        if position.size < most and start + NEAR_ROWS < len(self):
-            position = self._owned_positions(contributor)
-            position = position[position >= start]
-            if position.size > most:
-                position = np.partition(position, most - 1)[:most]
-            position.sort()
-        return self.rows[position[:most]]
-
-    def _owned_positions(self, contributor: int) -> NDArray[np.int64]:
-        """Returns the places of all rows of a contributor, in no order of use."""
-        number = np.full(2, contributor, np.uint32)
-        reference, token = (np.array([b"", b"\xff" * 16], "S16") for _ in range(2))
-        ends = owner_keys(number, reference, np.array([0, 255], np.uint8), token=token)
-        first = np.searchsorted(self.owners.keys, ends[0], side="left")
-        last = np.searchsorted(self.owners.keys, ends[1], side="right")
-        return self.owners.order[first:last]
+        names = self.stretches["contributor"]
+        begin = int(np.searchsorted(names, np.uint32(contributor), side="left"))
+        end = int(np.searchsorted(names, np.uint32(contributor), side="right"))
+        begin += bisect_right(self.stretches["last"][begin:end], start)
+        # Each stretch has a row at least.
+        some = self.stretches[begin : min(begin + most, end)]
+        first = np.maximum(some["first"].astype(np.int64), start)
+        last = np.minimum(some["last"].astype(np.int64), first + most)
+        _, position = spread(np.zeros(some.size, np.int64), first, last)
+        return pick_rows(self.rows, position[:most])
 
     def find_ids(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Returns the position of each listing id in `rows`, or -1."""
-        if not len(self):
+        column = self.rows["listing_id"]
+        if not column.size:
             return np.full(listing_ids.size, -1, np.int64)
-        position = np.searchsorted(self.rows["listing_id"], listing_ids)
-        position = np.minimum(position, len(self) - 1)
-        return np.where(self.rows["listing_id"][position] == listing_ids, position, -1)
+        low = np.zeros(listing_ids.size, np.int64)
+        high = np.full(listing_ids.size, column.size, np.int64)
+        # By halves, all at once and in place: numpy's own search would first copy the column.
+        for _ in range(int(column.size).bit_length()):
+            middle = np.minimum((low + high) >> 1, column.size - 1)
+            below = (column[middle] < listing_ids) & (low < high)
+            high = np.where(below, high, middle)
+            low = np.where(below, middle + 1, low)
+        position = np.minimum(low, column.size - 1)
+        return np.where(column[position] == listing_ids, position, -1)
 
     def replaces(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Tells which listings of older runs no longer hold there."""
@@ -149,6 +136,38 @@ class Run:
         nearest = self.replaced[np.minimum(position, self.replaced.size - 1)]
         same: NDArray[np.bool_] = nearest == listing_ids
         return same
+
+    def _matches(self, query: NDArray[np.int64], position: NDArray[np.int64]) -> Matches:
+        return Matches(query, pick_rows(self.rows, position))
+
+    @staticmethod
+    def _spread(
+        index: KeyIndex, low: NDArray[np.uint64], high: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        first, last = index.find(low, high)
+        hit = np.flatnonzero(last > first)
+        query, place = spread(hit, first[hit], last[hit])
+        return query, index.order[place].astype(np.int64)
+
+
+class OwnedQuestion(NamedTuple):
+    """Which of a contributor's own listings are looked for; a token of zeros stands for any.
+
+    Attributes:
+        contributor: Its partner number.
+        reference: 16 bytes each.
+        category: Bit number each.
+        token: Enciphered token each, or zeros.
+        low: Lowest owner key each.
+        high: Highest owner key each.
+    """
+
+    contributor: int
+    reference: NDArray[np.bytes_]
+    category: NDArray[np.uint8]
+    token: NDArray[np.bytes_]
+    low: NDArray[np.uint64]
+    high: NDArray[np.uint64]
 
 
 def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
@@ -160,48 +179,43 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
         bottom: Whether nothing lies below `older`, so that no replaced ids need be remembered.
     """
     replaced = NO_IDS if bottom else np.union1d(older.replaced, newer.replaced)
-    if not newer.replaced.size and len(older) and len(newer):
-        first, last = newer.rows["listing_id"][0], older.rows["listing_id"][-1]
-        if last < first:
-            # The usual case, a run of new listings: two sorted halves merge in linear time.
-            owners = Owners(
-                np.concatenate((older.owners.keys, newer.owners.keys)),
-                np.concatenate((older.owners.order, newer.owners.order + len(older))),
-            )
-            return Run(np.concatenate((older.rows, newer.rows)), replaced, owners=owners)
-    kept = older.rows[~np.isin(older.rows["listing_id"], newer.replaced)]
-    rows = np.concatenate((kept, newer.rows))
-    rows = rows[np.argsort(rows["listing_id"], kind="stable")]
-    return Run(rows, replaced)
+    gone = older.find_ids(newer.replaced)
+    gone = gone[gone >= 0]
+    places: NDArray[np.uint32] | None = None
+    rows = older.rows
+    if gone.size:
+        stays = np.ones(older.row_count, np.bool_)
+        stays[gone] = False
+        places = np.where(stays, np.cumsum(stays, dtype=np.uint32) - np.uint32(1), GONE)
+        rows = pick_rows(rows, stays)
+    rows = join_rows((rows, newer.rows))
+    tokens = newer.tokens.laid_over(older.tokens, places)
+    owners = newer.owners.laid_over(older.owners, places)
+    ids = rows["listing_id"]
+    if ids.size and (ids[1:] < ids[:-1]).any():
+        # Amended listings keep their ids, so they go back between the older ones.
+        by_id = np.argsort(ids, kind="stable")
+        place = np.empty(by_id.size, np.uint32)
+        place[by_id] = np.arange(by_id.size, dtype=np.uint32)
+        rows = pick_rows(rows, by_id)
+        tokens = tokens._replace(order=read_only(place[tokens.order]))
+        owners = owners._replace(order=read_only(place[owners.order]))
+    stretches = stretches_of(rows["contributor"])
+    return Run(read_only(rows), read_only(replaced), tokens, owners, stretches)
 
 
-def split_tokens(tokens: NDArray[np.bytes_]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    """Splits 16-byte tokens into halves whose numeric order is the byte order."""
+def token_keys(tokens: NDArray[np.bytes_]) -> NDArray[np.uint64]:
+    """Returns the first half of each token as a number; the order of numbers is that of bytes."""
     halves = np.ascontiguousarray(tokens).view(">u8").reshape(-1, 2)
-    return halves[:, 0].astype(np.uint64), halves[:, 1].astype(np.uint64)
+    return halves[:, 0].astype(np.uint64)
 
 
-def owner_keys(
-    contributor: NDArray[np.uint32],
-    reference: NDArray[np.bytes_],
-    category: NDArray[np.uint8],
-    *,
-    token: NDArray[np.bytes_],
-) -> NDArray[np.bytes_]:
-    """Joins (partner, reference, category, token) into one comparable key a row."""
-    keys = np.zeros((reference.size, 37), np.uint8)
-    keys[:, 0:4] = contributor.astype(">u4").view(np.uint8).reshape(-1, 4)
-    keys[:, 4:20] = np.ascontiguousarray(reference).view(np.uint8).reshape(-1, 16)
-    keys[:, 20] = category
-    keys[:, 21:37] = np.ascontiguousarray(token).view(np.uint8).reshape(-1, 16)
-    return keys.reshape(-1).view(OWNER_DTYPE)
-
-
-def spread(
-    query: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Turns ranges of positions into one (query, position) pair for each position."""
-    length = last - first
-    total = int(length.sum())
-    starts = np.repeat(first - (np.cumsum(length) - length), length)
-    return np.repeat(query, length), starts + np.arange(total)
+def stretches_of(contributors: NDArray[np.uint32]) -> NDArray[np.void]:
+    """Finds neighbouring rows of one contributor."""
+    ends = np.flatnonzero(contributors[1:] != contributors[:-1]) + 1
+    first = np.concatenate(([0], ends)) if contributors.size else ends
+    stretches = np.zeros(first.size, STRETCH_DTYPE)
+    stretches["first"] = first
+    stretches["last"] = np.append(first[1:], contributors.size) if first.size else first
+    stretches["contributor"] = contributors[first]
+    return read_only(stretches[np.argsort(stretches["contributor"], kind="stable")])

@@ -5,12 +5,15 @@ This is the interface of look-ups. Readers hold a snapshot for one answer and ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rongan_share.columns.run import NO_IDS, Matches, Run, merge, owner_keys, split_tokens
+from rongan_share.columns import kernel
+from rongan_share.columns.rows import join_rows, pick_rows
+from rongan_share.columns.run import NO_IDS, Matches, OwnedQuestion, Run, merge
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import LISTING_DTYPE
 
@@ -19,10 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rongan_share.columns.owner_keys import OwnerKeys
+    from rongan_share.columns.view import View
+
 MERGE_RATIO = 4
 """A run is merged into the one below it unless that is at least this many times larger."""
-
-_LAST_TOKEN = b"\xff" * 16
 
 _LISTED_AT_ONCE = 1 << 12
 """Own rows that are taken from each run at once while a contributor's listings are listed."""
@@ -44,17 +48,33 @@ AT_ONCE = Merging(most_rows=1 << 62, kept=0)
 """Merges whatever is due."""
 
 
-@dataclass(frozen=True, slots=True)
+class FrozenPart(NamedTuple):
+    """Columns on disk that are the oldest run of a snapshot.
+
+    Attributes:
+        sequence: The last frame that is in them.
+        time_ns: When they were written, nanoseconds since 1970-01-01 UTC.
+    """
+
+    sequence: int
+    time_ns: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All live listings up to a sequence.
 
     Attributes:
         sequence: The last frame that is in it.
         runs: Oldest first; a newer run overrules older ones.
+        owner_keys: Makes the keys by which contributors' own listings are found.
+        frozen: What the oldest run was written as; None if none of them is files.
     """
 
     sequence: int
-    runs: tuple[Run, ...] = ()
+    runs: tuple[Run, ...]
+    owner_keys: OwnerKeys
+    frozen: FrozenPart | None = None
 
     @property
     def listing_count(self) -> int:
@@ -65,8 +85,40 @@ class Snapshot:
             replaced = np.unique(
                 np.concatenate([NO_IDS, *(newer.replaced for newer in self.runs[place + 1 :])])
             )
-            count += len(run) - int(np.count_nonzero(run.find_ids(replaced) >= 0))
+            count += run.row_count - int(np.count_nonzero(run.find_ids(replaced) >= 0))
         return count
+
+    @property
+    def frozen_count(self) -> int:
+        """How many of the oldest runs are files, and never merged here."""
+        return int(self.frozen is not None)
+
+    @property
+    def tail_count(self) -> int:
+        """Rows of the runs that are in memory."""
+        return sum(run.row_count for run in self.runs[self.frozen_count :])
+
+    @cached_property
+    def table(self) -> NDArray[np.int64]:
+        """Where the columns lie in memory, for compiled look-ups."""
+        return kernel.table_of(self.runs)
+
+    def judge(
+        self, enciphered: bytes, wanted: NDArray[np.bool_], view: View
+    ) -> tuple[NDArray[np.int64], NDArray[np.void], NDArray[np.uint64]]:
+        """Folds what a caller may see under each token.
+
+        Args:
+            enciphered: 16 bytes a token, enciphered under the hub's key; equal ones are looked up
+                once.
+            wanted: Which of them are asked about.
+            view: What the caller may see.
+
+        Returns:
+            Indices of the tokens that are listed, ascending; a summary each (SUMMARY_DTYPE); ids
+            of the listings that took part, each once, in no order.
+        """
+        return kernel.judge(self, enciphered, wanted, view=view)
 
     def find_tokens(self, enciphered: bytes) -> Matches:
         """Finds every live listing under each token.
@@ -78,8 +130,7 @@ class Snapshot:
             Token index and row of each listing found, ordered by token index, then listing id.
         """
         tokens = np.frombuffer(enciphered, "S16")
-        token_hi, token_lo = split_tokens(tokens)
-        return self._collect(lambda run: run.find_tokens(token_hi, token_lo))
+        return self._collect(lambda run: run.find_tokens(tokens))
 
     def find_owned(
         self,
@@ -95,10 +146,9 @@ class Snapshot:
             Row index of the question and row of each listing found, ordered by both.
         """
         partners = np.full(reference.size, contributor, np.uint32)
-        every = np.full(reference.size, _LAST_TOKEN, "S16")
-        low = owner_keys(partners, reference, category, token=token)
-        high = owner_keys(partners, reference, category, token=np.where(token == b"", every, token))
-        return self._collect(lambda run: run.find_owned(low, high))
+        low, high = self.owner_keys.ranges(partners, reference, category, token=token)
+        asked = OwnedQuestion(contributor, reference, category, token, low, high)
+        return self._collect(lambda run: run.find_owned(asked))
 
     def list_owned(self, contributor: int, after: int, *, most: int) -> NDArray[np.void]:
         """Lists a contributor's own live listings behind a listing id, ordered by it.
@@ -115,7 +165,7 @@ class Snapshot:
             rows, last = self._some_owned(contributor, last)
             found.append(rows)
             count += rows.size
-        return np.concatenate(found)[:most]
+        return join_rows(found)[:most]
 
     def _some_owned(self, contributor: int, after: int) -> tuple[NDArray[np.void], int | None]:
         """Returns the next own listings, and the id up to which they are all; None = to the end."""
@@ -130,8 +180,8 @@ class Snapshot:
             for newer in self.runs[place + 1 :]:
                 rows = rows[~newer.replaces(rows["listing_id"])]
             found.append(rows)
-        rows = np.concatenate(found)
-        rows = rows[np.argsort(rows["listing_id"], kind="stable")]
+        rows = join_rows(found)
+        rows = pick_rows(rows, np.argsort(rows["listing_id"], kind="stable"))
         return rows if last is None else rows[rows["listing_id"] <= last], last
 
     def rows_of(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.void]:
@@ -145,8 +195,8 @@ class Snapshot:
         for run in reversed(self.runs):
             position = run.find_ids(listing_ids)
             found = missing & (position >= 0)
-            rows[found] = run.rows[position[found]]
-            missing &= ~found & ~np.isin(listing_ids, run.replaced)
+            rows[found] = pick_rows(run.rows, position[found])
+            missing &= ~found & ~run.replaces(listing_ids)
         if (rows["listing_id"] != listing_ids).any():
             raise RonganError(Reason.STORE_CORRUPT)
         return rows
@@ -154,24 +204,29 @@ class Snapshot:
     def extend(self, run: Run, sequence: int, *, merging: Merging = AT_ONCE) -> Snapshot:
         """Returns the snapshot with a newer run on top; small runs are merged, so few remain."""
         runs = [*self.runs, run]
-        while len(runs) > merging.kept + 1 and _due(runs[-2], runs[-1]):
-            if len(runs[-2]) + len(runs[-1]) > merging.most_rows:
+        kept = max(merging.kept, self.frozen_count)
+        while len(runs) > kept + 1 and _due(runs[-2], runs[-1]):
+            if runs[-2].row_count + runs[-1].row_count > merging.most_rows:
                 break
             newer, older = runs.pop(), runs.pop()
             runs.append(merge(older, newer, bottom=not runs))
-        return Snapshot(sequence, tuple(runs))
+        return replace(self, sequence=sequence, runs=tuple(runs))
 
     def due_merge(self) -> int | None:
         """Returns the place of the older of two neighbours that should be merged, or None."""
-        for place in reversed(range(len(self.runs) - 1)):
+        for place in reversed(range(self.frozen_count, len(self.runs) - 1)):
             if _due(self.runs[place], self.runs[place + 1]):
                 return place
         return None
 
+    def at(self, sequence: int) -> Snapshot:
+        """Returns the same listings as they stand at a later sequence."""
+        return replace(self, sequence=sequence)
+
     def with_merged(self, place: int, merged: Run) -> Snapshot:
         """Returns the snapshot with the runs at `place` and above it replaced by one."""
         runs = (*self.runs[:place], merged, *self.runs[place + 2 :])
-        return Snapshot(self.sequence, runs)
+        return replace(self, runs=runs)
 
     def _collect(self, find: Callable[[Run], Matches]) -> Matches:
         """Gathers matches of all runs, without rows that a newer run replaces."""
@@ -180,17 +235,17 @@ class Snapshot:
             match = find(run)
             for newer in self.runs[place + 1 :]:
                 if match.query.size and newer.replaced.size:
-                    holds = ~np.isin(match.rows["listing_id"], newer.replaced)
-                    match = Matches(match.query[holds], match.rows[holds])
+                    holds = ~newer.replaces(match.rows["listing_id"])
+                    match = Matches(match.query[holds], pick_rows(match.rows, holds))
             if match.query.size:
                 found.append(match)
         if not found:
             return Matches(np.zeros(0, np.int64), np.zeros(0, LISTING_DTYPE))
         query = np.concatenate([match.query for match in found])
-        rows = np.concatenate([match.rows for match in found])
+        rows = join_rows([match.rows for match in found])
         order = np.lexsort((rows["listing_id"], query))
-        return Matches(query[order], rows[order])
+        return Matches(query[order], pick_rows(rows, order))
 
 
 def _due(older: Run, newer: Run) -> bool:
-    return len(older) < MERGE_RATIO * (len(newer) + newer.replaced.size)
+    return older.row_count < MERGE_RATIO * (newer.row_count + newer.replaced.size)

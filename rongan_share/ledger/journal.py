@@ -132,6 +132,11 @@ def list_frames(txn: Transaction, after: int) -> Iterator[JournalFrame]:
         yield parse_frame(int.from_bytes(key, "big"), payload)
 
 
+def find_seal(txn: Transaction, sequence: int) -> bytes:
+    """Returns the checksum of a journal value, which tells it from any other; empty without one."""
+    return txn.find_seal(Table.JOURNAL, sequence.to_bytes(8, "big"))
+
+
 def parse_frame(sequence: int, payload: bytes) -> JournalFrame:
     """Reads a journal value whose checksum was found good.
 

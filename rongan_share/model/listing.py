@@ -10,11 +10,8 @@ LISTING_DTYPE = np.dtype(
     [
         ("listing_id", "<u8"),
         ("token", "S16"),
-        ("reference", "S16"),
         ("original_source", "<u8"),
         ("contributor", "<u4"),
-        ("epoch", "<u4"),
-        ("event_day", "<u2"),
         ("expiry_day", "<u2"),
         ("type", "u1"),
         ("flags", "u1"),
@@ -23,9 +20,14 @@ LISTING_DTYPE = np.dtype(
         ("evidence", "u1"),
         ("source_class", "u1"),
         ("legal_basis", "u1"),
+        ("event_day", "<u2"),
+        ("epoch", "<u4"),
+        ("reference", "S16"),
     ]
 )
 """One live listing, expired or not; the token is enciphered under the hub's key.
+
+What every answer reads comes first, so that it lies in one or two lines of a processor's cache.
 
 `S16` compares as 16 bytes do, and the zero bytes that numpy strips when it makes Python bytes of a
 value are put back by whoever does so.

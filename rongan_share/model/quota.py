@@ -8,7 +8,6 @@ Source: generic cell rate algorithm, ITU-T I.371.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
@@ -45,8 +44,7 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     month_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaState:
+class QuotaState(msgspec.Struct, frozen=True):
     """What was spent.
 
     Attributes:
@@ -64,8 +62,7 @@ class QuotaState:
     month_spent: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaLeft:
+class QuotaLeft(msgspec.Struct, frozen=True):
     """What may still be spent: at once, on this date, in this month."""
 
     burst_count: int
@@ -94,21 +91,19 @@ def spend(quota: Quota, state: QuotaState, *, meter: Meter, cost: int, now: date
         return state
     if cost > quota.burst_count:
         raise RonganError(Reason.FRAME_OVER_BURST, cost=cost, burst=quota.burst_count)
-    rolled = bring_up_to_date(quota, state, now=now)
     now_ns = nanoseconds(now)
-    start = max(rolled.theoretical_ns, now_ns)
-    after = start + _duration_ns(quota, cost)
+    rolled = _roll(quota, state, now_ns=now_ns, day=shanghai_day(now))
+    after = max(rolled.theoretical_ns, now_ns) + _duration_ns(quota, cost)
     late_ns = after - now_ns - _duration_ns(quota, quota.burst_count)
+    day_spent, month_spent = rolled.day_spent + cost, rolled.month_spent + cost
     name = meter.name.lower()
     if late_ns > 0:
         raise _exceeded(f"{name}.burst", cost, late_ns / _SECOND_NS)
-    if rolled.day_spent + cost > quota.day_count:
+    if day_spent > quota.day_count:
         raise _exceeded(f"{name}.day", cost, _seconds_to_day(rolled.day + 1, now))
-    if rolled.month_spent + cost > quota.month_count:
+    if month_spent > quota.month_count:
         raise _exceeded(f"{name}.month", cost, _seconds_to_day(_next_month(rolled.month), now))
-    return QuotaState(
-        after, rolled.day, rolled.day_spent + cost, rolled.month, rolled.month_spent + cost
-    )
+    return QuotaState(after, rolled.day, day_spent, rolled.month, month_spent)
 
 
 def bring_up_to_date(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaState:
@@ -119,28 +114,36 @@ def bring_up_to_date(quota: Quota, state: QuotaState, *, now: datetime) -> Quota
     carried over to today. Whoever refuses by a state that this changes must save it, or the cut
     would start anew each time.
     """
-    most_ns = nanoseconds(now) + _duration_ns(quota, quota.burst_count)
-    theoretical_ns = min(state.theoretical_ns, most_ns)
-    day = shanghai_day(now)
-    month = day_of_date(date_of_day(day).replace(day=1))
-    if state.day > day + 1:
-        return QuotaState(theoretical_ns, day, state.day_spent, month, state.month_spent)
-    if day <= state.day:
-        return replace(state, theoretical_ns=theoretical_ns)
-    month_spent = state.month_spent if month == state.month else 0
-    return QuotaState(theoretical_ns, day, 0, month, month_spent)
+    return _roll(quota, state, now_ns=nanoseconds(now), day=shanghai_day(now))
 
 
 def left_of(quota: Quota, state: QuotaState, *, now: datetime) -> QuotaLeft:
     """Tells what may still be spent."""
-    rolled = bring_up_to_date(quota, state, now=now)
-    owed_ns = max(0, rolled.theoretical_ns - nanoseconds(now))
+    now_ns = nanoseconds(now)
+    rolled = _roll(quota, state, now_ns=now_ns, day=shanghai_day(now))
+    owed_ns = max(0, rolled.theoretical_ns - now_ns)
     owed = -(-owed_ns * quota.rate_per_second // _SECOND_NS)
     return QuotaLeft(
         max(0, quota.burst_count - owed),
         max(0, quota.day_count - rolled.day_spent),
         max(0, quota.month_count - rolled.month_spent),
     )
+
+
+def _roll(quota: Quota, state: QuotaState, *, now_ns: int, day: int) -> QuotaState:
+    theoretical_ns = min(state.theoretical_ns, now_ns + _duration_ns(quota, quota.burst_count))
+    if state.day in (day, day + 1):
+        # Nearly every call: the counters stay, and most often the debt does too.
+        if theoretical_ns == state.theoretical_ns:
+            return state
+        return QuotaState(
+            theoretical_ns, state.day, state.day_spent, state.month, state.month_spent
+        )
+    month = day_of_date(date_of_day(day).replace(day=1))
+    if state.day > day:
+        return QuotaState(theoretical_ns, day, state.day_spent, month, state.month_spent)
+    month_spent = state.month_spent if month == state.month else 0
+    return QuotaState(theoretical_ns, day, 0, month, month_spent)
 
 
 def _duration_ns(quota: Quota, count: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rongan_share.model.partner import PartnerState
@@ -18,7 +19,7 @@ HUB_PARTNER_ID = "hub"
 """The hub's own partner, the only one that may contribute to the allowlist."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Registry:
     """What decisions are made on; replaced whole when the generation moves.
 
@@ -40,8 +41,9 @@ class Registry:
     operators: Mapping[str, Operator]
     epoch: Epoch
 
+    @cached_property
     def suspended_numbers(self) -> frozenset[int]:
-        """Returns the numbers of partners whose listings are marked SOURCE_SUSPENDED."""
+        """Numbers of partners whose listings are marked SOURCE_SUSPENDED."""
         return frozenset(
             partner.number
             for partner in self.partners.values()

@@ -7,27 +7,33 @@ except that a W1 row, which is public to every caller, lets its token go.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rongan_share.columns.run import spread
+from rongan_share.columns.kernel_numpy import apart, see
+from rongan_share.columns.key_index import spread
+from rongan_share.columns.view import View, bit_table
 from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.model.agreement import ALL_TYPES
 from rongan_share.model.registry import HUB_PARTNER_ID
 from rongan_share.services.bits import SOURCE_CLASS_BITS, has_bit
 from rongan_share.services.call import malformed
-from rongan_share.wire.fold import FoldRows, survive_allowlist
+from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.vocabulary import Evidence, RowFlag, SourceClass, SummaryFlag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from rongan_share.columns.snapshot import Snapshot
     from rongan_share.services.call import Call
     from rongan_share.services.questions import VerdictQuestion
+    from rongan_share.wire.fold import FoldRows
     from rongan_share.wire.taxonomy import Taxonomy
+
+_CACHED_VIEWS = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,38 +55,53 @@ class CoverageBits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What a look-up found for one caller.
+class Judged:
+    """What a look-up says to one caller.
 
     Attributes:
         coverage: What was consulted.
         not_granted: What was asked for and is missing from it.
         entitled: Whether each token's type may be asked about.
-        place: Which distinct token each token is, so that a repeated one is looked up once.
-        query: Distinct token of each visible row, ascending.
-        rows: The visible rows (LISTING_DTYPE).
-        fold_rows: The same rows as the fold wants them.
+        listed: Indices of the tokens that are listed, ascending.
+        summaries: The fold of each listed token (SUMMARY_DTYPE).
+        disclosure: Ids of the listings that took part, u64 each, ascending.
         sequence: What the look-up knew.
+        asked: What was looked up, for whoever wants the rows.
     """
 
     coverage: CoverageBits
     not_granted: CoverageBits
     entitled: NDArray[np.bool_]
+    listed: NDArray[np.int64]
+    summaries: NDArray[np.void]
+    disclosure: bytes
+    sequence: int
+    asked: _Asked
+
+
+class _Asked(NamedTuple):
+    """What was looked up, where, and through whose eyes."""
+
+    snapshot: Snapshot
+    enciphered: bytes
+    view: View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The rows behind a judgement.
+
+    Attributes:
+        place: Which distinct token each token is, so that a repeated one is looked up once.
+        query: Distinct token of each visible row, ascending.
+        rows: The visible rows (LISTING_DTYPE).
+        fold_rows: The same rows as the fold wants them.
+    """
+
     place: NDArray[np.int64]
     query: NDArray[np.int64]
     rows: NDArray[np.void]
     fold_rows: FoldRows
-    sequence: int
-
-    @property
-    def disclosure(self) -> bytes:
-        """Ids of the listings shown, u64 each, ascending."""
-        return np.unique(self.rows["listing_id"]).tobytes()
-
-    @property
-    def listed(self) -> NDArray[np.int64]:
-        """Indices of the tokens that are listed, ascending."""
-        return np.flatnonzero(self.entitled & np.isin(self.place, self.query))
 
     def rows_of(
         self, asked: NDArray[np.int64], distinct: NDArray[np.int64]
@@ -134,8 +155,8 @@ def decide_coverage(call: Call, question: VerdictQuestion) -> tuple[CoverageBits
     return coverage, missing
 
 
-def look_up(call: Call, question: VerdictQuestion) -> Found:
-    """Finds the rows that the caller may see under each token.
+def look_up(call: Call, question: VerdictQuestion) -> Judged:
+    """Judges each token by the rows that the caller may see.
 
     Raises:
         RonganError: EPOCH_NOT_OPEN, STALE_SNAPSHOT, or REQUEST_MALFORMED.
@@ -147,48 +168,49 @@ def look_up(call: Call, question: VerdictQuestion) -> Found:
         )
     coverage, not_granted = decide_coverage(call, question)
     entitled = _entitled_types(call, question)
-    accepted = get_list_sequence(call.read)
-    if question.terms.at_least_sequence > accepted:
-        # No waiting brings a sequence that was never given out.
-        raise RonganError(Reason.STALE_SNAPSHOT, retry_after_seconds=1.0, listSequence=accepted)
-    snapshot = call.snapshot(question.terms.at_least_sequence)
-    distinct, place = _distinct(question.tokens)
-    matches = snapshot.find_tokens(call.cipher.encipher(distinct))
-    seen = _visible(call, matches.rows, coverage) & np.isin(matches.query, place[entitled])
     if coverage.empty:
-        seen[:] = False
-    query, rows = matches.query[seen], matches.rows[seen]
-    fold_rows = _fold_rows(call, rows)
-    kept = survive_allowlist(
-        query,
-        fold_rows,
-        allowlist_bit=call.taxonomy.allowlist_bit,
-        never_hidden_bits=call.taxonomy.never_hidden_bits,
-    )
-    return Found(
+        entitled = np.zeros(question.token_count, np.bool_)
+    asked = _ask(call, question, coverage)
+    listed, summaries, ids = asked.snapshot.judge(asked.enciphered, entitled, asked.view)
+    return Judged(
         coverage=coverage,
         not_granted=not_granted,
-        entitled=entitled & (not coverage.empty),
-        place=place,
-        query=query[kept],
-        rows=rows[kept],
-        fold_rows=FoldRows._make(column[kept] for column in fold_rows),
-        sequence=snapshot.sequence,
+        entitled=entitled,
+        listed=listed,
+        summaries=summaries,
+        disclosure=np.sort(ids).tobytes(),
+        sequence=asked.snapshot.sequence,
+        asked=asked,
     )
 
 
-def _distinct(tokens: bytes) -> tuple[bytes, NDArray[np.int64]]:
-    """Tells tokens apart: a listing must be found once however often its token is asked about.
+def find_rows(judged: Judged) -> Found:
+    """Finds the rows that a judgement was folded from."""
+    asked = judged.asked
+    distinct, place = apart(asked.enciphered)
+    wanted = np.zeros(len(distinct) // TOKEN_BYTES, np.bool_)
+    wanted[place[judged.entitled]] = True
+    query, rows, fold_rows = see(asked.snapshot.find_tokens(distinct), wanted, asked.view)
+    return Found(place=place, query=query, rows=rows, fold_rows=fold_rows)
 
-    Returns:
-        The distinct tokens, and which of them each token is.
-    """
-    column = np.frombuffer(tokens, "S16")
-    halves = np.sort(column.view(np.uint64)[::2])
-    if not (halves[1:] == halves[:-1]).any():
-        return tokens, np.arange(column.size)
-    distinct, place = np.unique(column, return_inverse=True)
-    return distinct.tobytes(), place
+
+def _ask(call: Call, question: VerdictQuestion, coverage: CoverageBits) -> _Asked:
+    if question.terms.at_least_sequence:
+        accepted = get_list_sequence(call.read)
+        if question.terms.at_least_sequence > accepted:
+            # No waiting brings a sequence that was never given out.
+            raise RonganError(Reason.STALE_SNAPSHOT, retry_after_seconds=1.0, listSequence=accepted)
+    view = _view(
+        call.taxonomy,
+        call.registry.partners[HUB_PARTNER_ID].number,
+        call.registry.suspended_numbers,
+        category_bits=coverage.category_bits,
+        source_class_bits=coverage.source_class_bits,
+        type_bits=call.agreement.identifier_type_bits,
+        day=call.day,
+    )
+    snapshot = call.snapshot(question.terms.at_least_sequence)
+    return _Asked(snapshot, call.cipher.encipher(question.tokens), view)
 
 
 def _entitled_types(call: Call, question: VerdictQuestion) -> NDArray[np.bool_]:
@@ -200,40 +222,44 @@ def _entitled_types(call: Call, question: VerdictQuestion) -> NDArray[np.bool_]:
     return has_bit(allowed, question.types)
 
 
-def _visible(call: Call, rows: NDArray[np.void], coverage: CoverageBits) -> NDArray[np.bool_]:
-    """Tells which rows hold today and lie within the coverage, or are the hub's allowlist."""
-    live = (rows["expiry_day"] == 0) | (rows["expiry_day"] >= call.day)
-    covered = has_bit(coverage.category_bits, rows["category"])
-    covered &= has_bit(coverage.source_class_bits, rows["source_class"])
-    covered &= has_bit(call.agreement.identifier_type_bits, rows["type"])
-    hub = call.registry.partners[HUB_PARTNER_ID].number
-    allowing = (rows["category"] == call.taxonomy.allowlist_bit) & (rows["contributor"] == hub)
-    seen: NDArray[np.bool_] = live & (covered | allowing)
-    return seen
-
-
-def _fold_rows(call: Call, rows: NDArray[np.void]) -> FoldRows:
-    flags = _SHOWN_FLAGS[rows["flags"]]
-    suspended = np.fromiter(call.registry.suspended_numbers(), np.uint32)
-    if suspended.size:
-        marked = np.isin(rows["contributor"], suspended)
-        flags = flags | np.where(marked, np.uint8(SummaryFlag.SOURCE_SUSPENDED), np.uint8(0))
-    return FoldRows(
-        category=rows["category"],
-        source_class=rows["source_class"],
-        severity=rows["severity"],
-        confidence=confidence_table(call.taxonomy)[rows["source_class"], rows["evidence"]],
-        original_source=rows["original_source"],
-        contributor=rows["contributor"],
-        expiry_day=rows["expiry_day"],
-        flags=flags,
+@lru_cache(maxsize=_CACHED_VIEWS)
+def _view(
+    taxonomy: Taxonomy,
+    hub_number: int,
+    suspended_numbers: frozenset[int],
+    *,
+    category_bits: int,
+    source_class_bits: int,
+    type_bits: int,
+    day: int,
+) -> View:
+    """Returns what a coverage lets a caller see on a day."""
+    tables = np.stack(
+        (
+            bit_table(category_bits),
+            bit_table(source_class_bits),
+            bit_table(type_bits),
+            bit_table(taxonomy.never_hidden_bits),
+            _SHOWN_FLAGS,
+        )
+    )
+    numbers = np.fromiter(suspended_numbers, np.int64)
+    suspended = np.zeros(int(numbers.max(initial=-1)) + 1, np.uint8)
+    suspended[numbers] = SummaryFlag.SOURCE_SUSPENDED
+    return View(
+        tables=tables,
+        confidence=confidence_table(taxonomy),
+        suspended=suspended,
+        day=day,
+        hub_number=hub_number,
+        allowlist_bit=taxonomy.allowlist_bit,
     )
 
 
 @cache
 def confidence_table(taxonomy: Taxonomy) -> NDArray[np.uint8]:
-    """Returns the base confidence as an array over (source class, evidence)."""
-    table = np.zeros((max(SourceClass) + 1, max(Evidence) + 1), np.uint8)
+    """Returns the base confidence over (source class, evidence), zero for unknown ones."""
+    table = np.zeros((256, 256), np.uint8)
     for source_class in SourceClass:
         for evidence in Evidence:
             table[source_class, evidence] = taxonomy.base_confidence[source_class][evidence]

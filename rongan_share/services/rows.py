@@ -5,12 +5,14 @@ A frame is refused for its first bad row; the refusal names row, column and rule
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import VALUE_COLUMNS
 from rongan_share.model.registry import HUB_PARTNER_ID
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 _ALL_FLAGS = sum(RowFlag)
 _WITHDRAW_ZERO = ("severity", "evidence", "source_class", "legal_basis", "expiry_day")
 _NO_TOKEN = b""
+_FRAME_KEYS = OwnerKeys.of_secret(secrets.token_bytes(32))
+"""Tells quickly that no identity stands twice in a frame; never stored, so a secret a process.
+
+Its secret keeps contributors from choosing references whose keys meet, which would put every frame
+of theirs to the slow comparison.
+"""
 
 Rule = tuple[str, str, "NDArray[np.bool_]"]
 """Column, rule, and which rows break it."""
@@ -98,8 +106,7 @@ def resolve_rows(
 
     Raises:
         RonganError: ROW_REFUSED for an ADD that differs from its live listing, or an AMEND or
-        WITHDRAW
-            that finds none.
+            WITHDRAW that finds none.
     """
     columns, operation = frame.columns, frame.columns["operation"]
     match = snapshot.find_owned(
@@ -242,23 +249,39 @@ def _value_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
 def _identity_rules(frame: ContributionFrame) -> list[Rule]:
     """One identity once; and one (reference, category) either added or changed, not both."""
     columns, operation = frame.columns, frame.columns["operation"]
+    adding = operation == RowOperation.ADD
+    mixes = adding.any() and not adding.all()
+    if not mixes and not _may_repeat(frame):
+        return []
+    # An identity is reference, category and token, 33 bytes; what it is mixed by, the first 17.
     pair = np.zeros((frame.row_count, 33), np.uint8)
     pair[:, :16] = np.frombuffer(frame.raw["reference"], np.uint8).reshape(-1, 16)
     pair[:, 16] = columns["category"]
     pair[:, 17:] = np.frombuffer(frame.raw["token"], np.uint8).reshape(-1, 16)
-    identity = pair.reshape(-1).view("V33")
-    _, first = np.unique(identity, return_index=True)
+    _, first = np.unique(pair.reshape(-1).view("V33"), return_index=True)
     repeated = np.ones(frame.row_count, np.bool_)
     repeated[first] = False
-    adding = operation == RowOperation.ADD
     mixed = np.zeros(frame.row_count, np.bool_)
-    if adding.any() and not adding.all():
+    if mixes:
         group = np.ascontiguousarray(pair[:, :17]).reshape(-1).view("V17")
         mixed = ~adding & np.isin(group, group[adding])
     return [
         ("reference", "one identity once in a frame", repeated),
         ("reference", "either added or changed in one frame, not both", mixed),
     ]
+
+
+def _may_repeat(frame: ContributionFrame) -> bool:
+    """Tells whether an identity may stand there twice: equal ones have equal keys."""
+    columns = frame.columns
+    keys, _ = _FRAME_KEYS.ranges(
+        np.zeros(frame.row_count, np.uint32),
+        columns["reference"],
+        columns["category"],
+        token=columns["token"],
+    )
+    keys.sort()
+    return bool((keys[1:] == keys[:-1]).any())
 
 
 def _named_twice(

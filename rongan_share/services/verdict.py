@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +13,7 @@ from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.streams import REPEAT_MEMORY_NS, Repeat, StreamKey, find_repeat, put_repeat
 from rongan_share.services.call import Call, Outcome
-from rongan_share.services.lookup import Found, chargeable_count, look_up
+from rongan_share.services.lookup import Found, Judged, chargeable_count, find_rows, look_up
 from rongan_share.v1 import verdict_service_pb2 as pb
 from rongan_share.v1.vocabulary_pb2 import Evidence as EvidenceMessage
 from rongan_share.v1.vocabulary_pb2 import SourceClass as SourceClassMessage
@@ -34,8 +36,22 @@ Answer = pb.CheckSubjectResponse | pb.StreamVerdictsResponse
 MOST_DETAILS = 1_000
 """Most listings shown one by one, so that an answer stays within a message."""
 
+LARGE_SUBJECT = 16_384
+"""Listings of a subject from which on its details are made one subject at a time.
+
+They take some 250 bytes a listing while they are made.
+"""
+
+_ONE_LARGE = threading.Lock()
+_ID_BYTES = 8
+
 MOST_ROWS = 1_000_000
 """Rows that are multiplied out at once for the subjects of a frame."""
+
+_LISTED, _NOT_LISTED, _NOT_ENTITLED = (
+    StateMessage.ValueType(state) for state in (State.LISTED, State.NOT_LISTED, State.NOT_ENTITLED)
+)
+_PRECEDENCE = (_LISTED, _NOT_LISTED, _NOT_ENTITLED)
 
 UNCHARGED_REPEATS = 3
 """How often a repeated question is answered without charge within 24 hours."""
@@ -47,16 +63,20 @@ def check_subject(call: Call, question: VerdictQuestion) -> Outcome:
     Raises:
         RonganError: A refusal of the look-up, or FRAME_CONFLICT.
     """
-    found = look_up(call, question)
+    judged = look_up(call, question)
     answer = pb.CheckSubjectResponse()
-    _put_ruling(answer, call, found)
-    states = np.where(found.entitled, State.NOT_LISTED, State.NOT_ENTITLED)
-    states[found.listed] = State.LISTED
-    answer.token_states.extend(map(StateMessage.ValueType, states.tolist()))
-    answer.state = StateMessage.ValueType(_subject_state(states))
-    if found.query.size:
-        _put_details(answer, found, question.terms.detail_level)
-    return _outcome(call, question, found, answer=answer)
+    _put_ruling(answer, call, judged)
+    states = [_NOT_LISTED if entitled else _NOT_ENTITLED for entitled in judged.entitled.tolist()]
+    for index in judged.listed.tolist():
+        states[index] = _LISTED
+    answer.token_states.extend(states)
+    # What may be asked about decides, listed first.
+    answer.state = min(states, key=_PRECEDENCE.index)
+    if judged.listed.size:
+        large = len(judged.disclosure) > LARGE_SUBJECT * _ID_BYTES
+        with _ONE_LARGE if large else nullcontext():
+            _put_details(answer, judged, question.terms.detail_level)
+    return _outcome(call, question, judged, answer=answer)
 
 
 def answer_frame(call: Call, question: VerdictQuestion) -> Outcome:
@@ -65,49 +85,39 @@ def answer_frame(call: Call, question: VerdictQuestion) -> Outcome:
     Raises:
         RonganError: A refusal of the look-up, or FRAME_CONFLICT.
     """
-    found = look_up(call, question)
-    distinct, summaries = fold(found.query, found.fold_rows)
-    listed = found.listed
-    summary = summaries[np.searchsorted(distinct, found.place[listed])]
-    other, other_state = _others(question, found)
+    judged = look_up(call, question)
+    detail = question.terms.detail_level
+    other, other_state = _others(question, judged)
     answer = pb.StreamVerdictsResponse(
         frame_number=question.frame_number,
         token_count=question.token_count,
-        listed_index=listed.astype("<u4").tobytes(),
-        listed_summary=cut_to_detail(summary, question.terms.detail_level).tobytes(),
+        listed_index=judged.listed.astype("<u4").tobytes(),
+        listed_summary=cut_to_detail(judged.summaries, detail).tobytes(),
         other_index=other.astype("<u4").tobytes(),
         other_state=other_state.tobytes(),
-        not_listed_count=question.token_count - listed.size - other.size,
+        not_listed_count=question.token_count - judged.listed.size - other.size,
     )
-    _put_ruling(answer, call, found)
-    if question.subject_end is not None:
-        _put_subjects(answer, found, question.terms.detail_level, ends=question.subject_end)
-    return _outcome(call, question, found, answer=answer)
+    _put_ruling(answer, call, judged)
+    if question.subject_end is not None and judged.listed.size:
+        _put_subjects(answer, judged, detail, ends=question.subject_end)
+    return _outcome(call, question, judged, answer=answer)
 
 
-def _put_ruling(answer: Answer, call: Call, found: Found) -> None:
+def _put_ruling(answer: Answer, call: Call, judged: Judged) -> None:
     """Fills in what ruled an answer."""
-    answer.coverage.category_bits = found.coverage.category_bits
-    answer.coverage.source_class_bits = found.coverage.source_class_bits
-    answer.not_granted.category_bits = found.not_granted.category_bits
-    answer.not_granted.source_class_bits = found.not_granted.source_class_bits
+    answer.coverage.category_bits = judged.coverage.category_bits
+    answer.coverage.source_class_bits = judged.coverage.source_class_bits
+    answer.not_granted.category_bits = judged.not_granted.category_bits
+    answer.not_granted.source_class_bits = judged.not_granted.source_class_bits
     answer.agreement_version = call.agreement.version
     answer.taxonomy_version = call.taxonomy.version
     answer.epoch = call.registry.epoch.number
-    answer.list_sequence = found.sequence
+    answer.list_sequence = judged.sequence
 
 
-def _subject_state(states: NDArray[np.int64]) -> State:
-    """Folds token states into the subject's: what may be asked about decides, listed first."""
-    if (states == State.LISTED).any():
-        return State.LISTED
-    if (states == State.NOT_LISTED).any():
-        return State.NOT_LISTED
-    return State.NOT_ENTITLED
-
-
-def _put_details(answer: pb.CheckSubjectResponse, found: Found, detail: DetailLevel) -> None:
+def _put_details(answer: pb.CheckSubjectResponse, judged: Judged, detail: DetailLevel) -> None:
     """Adds the fold over the whole subject and the listings that took part in it."""
+    found = find_rows(judged)
     subject = np.zeros_like(found.query)
     _, summaries = fold(subject, found.fold_rows)
     summary = cut_to_detail(summaries, detail)[0]
@@ -117,7 +127,7 @@ def _put_details(answer: pb.CheckSubjectResponse, found: Found, detail: DetailLe
     if detail < DetailLevel.CATEGORY:
         # How many listings there are would tell of how many sources.
         return
-    token, place = found.rows_of(found.listed, found.place[found.listed])
+    token, place = found.rows_of(judged.listed, found.place[judged.listed])
     answer.listing_count = token.size
     for index, row in zip(token[:MOST_DETAILS], place[:MOST_DETAILS], strict=True):
         _add_listing(answer, found, int(row), shown=detail >= DetailLevel.PROVENANCE)
@@ -144,13 +154,13 @@ def _add_listing(answer: pb.CheckSubjectResponse, found: Found, place: int, *, s
 
 def _put_subjects(
     answer: pb.StreamVerdictsResponse,
-    found: Found,
+    judged: Judged,
     detail: DetailLevel,
     *,
     ends: NDArray[np.uint32],
 ) -> None:
     """Adds the folds over whole subjects; `ends` is the index after each subject's last token."""
-    token = found.listed
+    found, token = find_rows(judged), judged.listed
     subject = np.searchsorted(ends, token, side="right").astype(np.int64)
     # A token that a subject has twice brings its listings once.
     pair = np.unique(np.stack((subject, found.place[token]), axis=1), axis=0)
@@ -193,22 +203,24 @@ def _matched(
     )
 
 
-def _others(question: VerdictQuestion, found: Found) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def _others(
+    question: VerdictQuestion, judged: Judged
+) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Returns the tokens that may not be asked about, and why."""
-    if found.coverage.empty:
+    if judged.coverage.empty:
         everything = np.arange(question.token_count)
         return everything, np.full(everything.size, frames.OTHER_NOT_ENTITLED_COVERAGE, np.uint8)
-    barred = np.flatnonzero(~found.entitled)
+    barred = np.flatnonzero(~judged.entitled)
     return barred, np.full(barred.size, frames.OTHER_NOT_ENTITLED_TYPE, np.uint8)
 
 
-def _outcome(call: Call, question: VerdictQuestion, found: Found, *, answer: Answer) -> Outcome:
+def _outcome(call: Call, question: VerdictQuestion, judged: Judged, *, answer: Answer) -> Outcome:
     """Adds what the answer costs and leaves behind."""
     stream = StreamKey(call.partner.number, question.batch_id)
     seen = find_repeat(call.read, stream, question.frame_number)
     remembered, charged = _remember(call, question, seen)
-    listed_count = int(found.listed.size)
-    entitled_count = int(np.count_nonzero(found.entitled))
+    listed_count = int(judged.listed.size)
+    entitled_count = int(np.count_nonzero(judged.entitled))
 
     def expect(txn: Transaction) -> None:
         if find_repeat(txn, stream, question.frame_number) != seen:
@@ -225,8 +237,8 @@ def _outcome(call: Call, question: VerdictQuestion, found: Found, *, answer: Ans
         },
         purpose=question.terms.purpose,
         origin=question.terms.origin,
-        snapshot_sequence=found.sequence,
-        disclosure=found.disclosure,
+        snapshot_sequence=judged.sequence,
+        disclosure=judged.disclosure,
         business_refs=question.business_refs,
         cost=entitled_count if charged else 0,
         expectations=(expect,),
@@ -248,7 +260,7 @@ def question_cost(call: Call, question: VerdictQuestion) -> int:
 
 def _remember(call: Call, question: VerdictQuestion, seen: Repeat | None) -> tuple[Repeat, bool]:
     """Decides how a question is remembered and whether it is charged."""
-    digest = call.blind(question.digest)
+    digest = call.blind(question.content)
     if seen is None or nanoseconds(call.now) - seen.time_ns >= REPEAT_MEMORY_NS:
         return Repeat(digest, 0, 0), True
     if seen.digest != digest:

@@ -98,7 +98,7 @@ def survive_allowlist(
     rows: FoldRows,
     *,
     allowlist_bit: int,
-    never_hidden_bits: int,
+    never_hidden: NDArray[np.uint8],
 ) -> NDArray[np.bool_]:
     """Tells which rows remain when allowlisted tokens are let go.
 
@@ -108,7 +108,7 @@ def survive_allowlist(
         group: Token index of each row, ascending.
         rows: Visible, live rows in the same order.
         allowlist_bit: Bit number of W1.
-        never_hidden_bits: Categories that W1 cannot hide.
+        never_hidden: 1 for each category, by bit number from 0 to 255, that W1 cannot hide.
 
     Returns:
         A mask over the rows.
@@ -118,20 +118,20 @@ def survive_allowlist(
     if kept.all():
         return kept
     allowed = np.isin(group, group[allowing])
-    firm = (np.uint64(never_hidden_bits) >> rows.category.astype(np.uint64)) & np.uint64(1)
-    firm |= (rows.flags & np.uint8(SummaryFlag.ORDER)).astype(np.uint64)
+    firm = never_hidden[rows.category] | (rows.flags & np.uint8(SummaryFlag.ORDER))
     kept &= ~allowed | (firm != 0)
     return kept
 
 
 def cut_to_detail(summary: NDArray[np.void], detail: DetailLevel) -> NDArray[np.void]:
     """Returns summaries without the fields that the detail level does not show."""
+    if detail >= DetailLevel.PROVENANCE:
+        return summary
     shown = summary.copy()
     if detail < DetailLevel.CATEGORY:
         shown["category_bits"] = 0
-    if detail < DetailLevel.PROVENANCE:
-        for field in ("source_class_bits", "confidence", "source_count"):
-            shown[field] = 0
+    for field in ("source_class_bits", "confidence", "source_count"):
+        shown[field] = 0
     return shown
 
 

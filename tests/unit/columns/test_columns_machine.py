@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from rongan_share.columns.build import follow
+from rongan_share.columns.frozen import FrozenColumns, Origin
+from rongan_share.columns.owner_keys import OwnerKeys
+from rongan_share.columns.run import merge
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.errors import RonganError
 from rongan_share.ledger.journal import COLUMN_DTYPES, JournalFrame, RowsHeader
@@ -32,6 +37,8 @@ REFERENCES = [b"\x01" * 16, b"\x01" * 15 + b"\x00", b"\x00" * 15 + b"\x01", b"\x
 CATEGORIES = [0, 1, 63]
 PARTNERS = [1, 256, 2**32 - 1]
 EPOCH = 4
+EMPTY = Snapshot(0, (), OwnerKeys.of_secret(b""))
+ORIGIN = Origin(hub_id="hub.example", key_id=1, owners="", taxonomy_version=1)
 
 Identity = tuple[int, bytes, int, bytes]
 Values = dict[str, int]
@@ -188,6 +195,15 @@ def _verify_listed(snapshot: Snapshot, history: History, partner: int) -> None:
             assert [shown(row) for row in rows] == shown_rows[behind : behind + most]
 
 
+def merged(snapshot: Snapshot) -> Snapshot:
+    """Lays all runs of a snapshot into one."""
+    runs = list(snapshot.runs)
+    while len(runs) > 1:
+        newer, older = runs.pop(), runs.pop()
+        runs.append(merge(older, newer, bottom=not runs))
+    return Snapshot(snapshot.sequence, tuple(runs), snapshot.owner_keys)
+
+
 class Columns(RuleBasedStateMachine):
     """Frames of several contributors, followed one by one or in batches."""
 
@@ -196,8 +212,12 @@ class Columns(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.history = History()
-        self.snapshot = Snapshot(0)
+        self.snapshot = EMPTY
         self.bulk_count = 0
+        self._folder = tempfile.TemporaryDirectory()
+        self.frozen = FrozenColumns(
+            Path(self._folder.name) / "columns", ORIGIN, self.snapshot.owner_keys
+        )
 
     @rule(
         partner=st.sampled_from(PARTNERS),
@@ -242,6 +262,21 @@ class Columns(RuleBasedStateMachine):
         identity, _ = self.history.live[number]
         self.history.append(identity[0], [(RowOperation.AMEND, identity, values)])
 
+    @rule()
+    def freeze(self) -> None:
+        """Columns of what was followed are written, verified, and served from then on."""
+        whole = merged(self.snapshot)
+        if not whole.runs:
+            return
+        if self.frozen.manifest(whole.sequence) is None:
+            self.frozen.write(whole, b"seal", time_ns=9)
+        self.frozen.retire(whole.sequence)
+        manifest = self.frozen.manifest(whole.sequence)
+        assert manifest is not None
+        reopened = self.frozen.open(manifest)
+        assert reopened is not None
+        self.snapshot = reopened
+
     @rule(batch=st.integers(1, 5))
     def catch_up(self, batch: int) -> None:
         """The follower reads some frames at once."""
@@ -258,7 +293,8 @@ class Columns(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Rebuilds from zero at the end."""
-        verify(follow(Snapshot(0), self.history.frames), self.history)
+        verify(follow(EMPTY, self.history.frames), self.history)
+        self._folder.cleanup()
 
 
 def test_any_history_gives_the_listings_of_a_dictionary() -> None:
@@ -288,7 +324,7 @@ def test_listing_replaced_in_two_runs_is_counted_once() -> None:
         history.append(1, [(RowOperation.AMEND, identity(n), some(2)) for n in range(60)])
     history.append(1, [(RowOperation.AMEND, identity(3), some(3))])
     history.append(1, [(RowOperation.WITHDRAW, identity(4), some(0))])
-    snapshot = Snapshot(0)
+    snapshot = EMPTY
     for frame in history.frames:
         snapshot = follow(snapshot, [frame])
         assert len(snapshot.runs) <= 5
@@ -302,12 +338,12 @@ def test_withdrawn_listing_has_no_row() -> None:
     identity = (1, b"r" * 16, 0, b"t" * 16)
     history.append(1, [(RowOperation.ADD, identity, some(1))])
     history.append(1, [(RowOperation.WITHDRAW, identity, some(0))])
-    snapshot = follow(Snapshot(0), history.frames)
+    snapshot = follow(EMPTY, history.frames)
     gone = np.array([listing_id_of(1, 0)], "<u8")
     with pytest.raises(RonganError):
         snapshot.rows_of(gone)
     with pytest.raises(RonganError):
-        Snapshot(0).rows_of(gone)
+        EMPTY.rows_of(gone)
 
 
 def test_type_stays_with_the_token() -> None:
@@ -316,7 +352,7 @@ def test_type_stays_with_the_token() -> None:
     identity = (1, b"r" * 16, 0, b"t" * 16)
     history.append(1, [(RowOperation.ADD, identity, some(1))])
     history.append(1, [(RowOperation.AMEND, identity, some(9))])
-    row = follow(Snapshot(0), history.frames).find_tokens(b"t" * 16).rows[0]
+    row = follow(EMPTY, history.frames).find_tokens(b"t" * 16).rows[0]
     assert int(row["type"]) == 1
     assert all(int(row[name]) == 9 for name in AMENDED_COLUMNS)
 
@@ -326,7 +362,7 @@ def test_snapshot_is_never_changed_by_its_successor() -> None:
     history = History()
     identity = (1, b"r" * 16, 0, b"t" * 16)
     history.append(1, [(RowOperation.ADD, identity, some(1))])
-    before = follow(Snapshot(0), history.frames)
+    before = follow(EMPTY, history.frames)
     seen = [shown(row) for row in before.find_tokens(b"t" * 16).rows]
     history.append(1, [(RowOperation.AMEND, identity, some(2))])
     history.append(1, [(RowOperation.WITHDRAW, identity, some(0))])

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rongan_share.columns.run import NEAR_ROWS, NO_IDS, Run
+from rongan_share.columns.owner_keys import OwnerKeys
+from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.model.listing import LISTING_DTYPE
 
 LARGE, SPARSE, LATE, NOBODY = 1, 2, 3, 4
 """Partners: one that owns most, one whose rows lie far apart, one that comes last, one without."""
 
-ROWS = 3 * NEAR_ROWS
+ROWS = 200_000
+OWNER_KEYS = OwnerKeys.of_secret(b"a secret")
 REPLACED = slice(10_000, 60_000)
 """Rows of the large partner that the newer run replaces: more than are taken at once."""
 
@@ -39,8 +41,12 @@ def two_runs() -> Snapshot:
     amended = stretch[::100].copy()
     amended["severity"] = 4
     newer_rows = make_rows(np.array([ids[-1] + 3], "<u8"), np.array([SPARSE], np.uint32))
-    newer = Run(np.concatenate((amended, newer_rows)), np.sort(stretch["listing_id"]))
-    return Snapshot(2, (Run(older, NO_IDS), newer))
+    newer = Run.of_rows(
+        np.concatenate((amended, newer_rows)),
+        np.sort(stretch["listing_id"]),
+        owner_keys=OWNER_KEYS,
+    )
+    return Snapshot(2, (Run.of_rows(older, NO_IDS, owner_keys=OWNER_KEYS), newer), OWNER_KEYS)
 
 
 def expected(snapshot: Snapshot, contributor: int) -> dict[int, int]:
@@ -77,4 +83,4 @@ def test_pages_hold_every_row_once(snapshot: Snapshot, contributor: int, most: i
 
 def test_empty_snapshot_lists_nothing() -> None:
     """Without runs there is nothing to list."""
-    assert Snapshot(0).list_owned(LARGE, 0, most=5).size == 0
+    assert Snapshot(0, (), OWNER_KEYS).list_owned(LARGE, 0, most=5).size == 0

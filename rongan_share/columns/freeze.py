@@ -1,0 +1,136 @@
+"""Freezing: columns of everything up to now, made from the last ones and the journal since."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from rongan_share.clock import nanoseconds
+from rongan_share.columns.build import follow
+from rongan_share.columns.run import merge
+from rongan_share.columns.snapshot import Snapshot
+from rongan_share.errors import LedgerCorruptError
+from rongan_share.ledger.counters import get_list_sequence
+from rongan_share.ledger.journal import find_seal, list_frames
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from rongan_share.clock import Clock
+    from rongan_share.columns.frozen import FrozenColumns, Manifest
+    from rongan_share.ledger.environment import Ledger
+    from rongan_share.ledger.journal import JournalFrame
+
+BATCH_FRAMES = 32
+"""Frames read in one transaction, so that none is held for long."""
+
+LEAST_ROWS = 500_000
+"""Rows of the journal since the last columns that make new ones worth while."""
+
+GROWTH = 8
+"""New columns are made once the journal has grown by a row for this many of the last ones."""
+
+_log = logging.getLogger(__name__)
+
+
+def newest(ledger: Ledger, columns: FrozenColumns) -> Snapshot:
+    """Opens the newest columns that fit this journal and are whole; else an empty snapshot."""
+    for sequence in columns.sequences():
+        manifest = columns.manifest(sequence)
+        if manifest is None or not _fits(ledger, manifest):
+            _log.warning("columns do not belong to this journal sequence=%d", sequence)
+            continue
+        snapshot = columns.open(manifest)
+        if snapshot is not None:
+            return snapshot
+    return Snapshot(0, (), columns.owner_keys)
+
+
+def next_frames(ledger: Ledger, after: int) -> list[JournalFrame]:
+    """Reads the next frames, as many as one transaction should read.
+
+    Raises:
+        LedgerCorruptError: Frames that were accepted are not there, or one is damaged.
+    """
+    frames: list[JournalFrame] = []
+    with ledger.read() as txn:
+        for frame in list_frames(txn, after):
+            frames.append(frame)
+            if len(frames) == BATCH_FRAMES:
+                return frames
+        # Within one transaction, or what another process accepts meanwhile would seem lost.
+        accepted = get_list_sequence(txn)
+    if accepted != (frames[-1].sequence if frames else after):
+        raise LedgerCorruptError("journal", accepted.to_bytes(8, "big"))
+    return frames
+
+
+class Freezer:
+    """Makes new columns when the journal has grown enough.
+
+    Args:
+        ledger: The ledger.
+        columns: Where columns are kept.
+        clock: Tells when they were written.
+    """
+
+    def __init__(self, ledger: Ledger, columns: FrozenColumns, clock: Clock) -> None:
+        self._ledger = ledger
+        self._columns = columns
+        self._clock = clock
+        self._read = 0
+        self._grown = 0
+        self._frozen_rows = 0
+        self._last: int | None = None
+
+    def round(self, stopping: Event) -> Manifest | None:
+        """Makes new columns if it is worth while, unless the hub stops."""
+        if self._last is None:
+            self._note(newest(self._ledger, self._columns))
+        while not stopping.is_set() and (frames := next_frames(self._ledger, self._read)):
+            self._read = frames[-1].sequence
+            self._grown += sum(frame.header.row_count for frame in frames)
+        if self._grown < max(LEAST_ROWS, self._frozen_rows // GROWTH):
+            return None
+        # If it fails, it is tried again once the journal has grown as much again, not at once.
+        self._grown = 0
+        return self.freeze(stopping)
+
+    def freeze(self, stopping: Event) -> Manifest | None:
+        """Makes columns of everything up to now; None if there is nothing new or the hub stops."""
+        snapshot = newest(self._ledger, self._columns)
+        begun = snapshot.sequence
+        # Without its frozen part, so that the run on disk is merged with what came since.
+        snapshot = Snapshot(begun, snapshot.runs, snapshot.owner_keys)
+        with self._ledger.read() as txn:
+            # Up to here and no further, or a freeze would not end while contributions go on.
+            target = get_list_sequence(txn)
+        while snapshot.sequence < target:
+            if stopping.is_set():
+                return None
+            snapshot = follow(snapshot, next_frames(self._ledger, snapshot.sequence))
+        if snapshot.sequence == begun or not snapshot.runs:
+            self._note(snapshot)
+            return None
+        runs = list(snapshot.runs)
+        while len(runs) > 1:
+            newer, older = runs.pop(), runs.pop()
+            runs.append(merge(older, newer, bottom=not runs))
+        whole = Snapshot(snapshot.sequence, tuple(runs), snapshot.owner_keys)
+        with self._ledger.read() as txn:
+            seal = find_seal(txn, whole.sequence)
+        manifest = self._columns.write(whole, seal, time_ns=nanoseconds(self._clock.now()))
+        self._columns.retire(whole.sequence)
+        self._note(whole)
+        _log.info("columns written sequence=%d listings=%d", whole.sequence, runs[0].row_count)
+        return manifest
+
+    def _note(self, snapshot: Snapshot) -> None:
+        self._last = self._read = snapshot.sequence
+        self._grown = 0
+        self._frozen_rows = sum(run.row_count for run in snapshot.runs)
+
+
+def _fits(ledger: Ledger, manifest: Manifest) -> bool:
+    with ledger.read() as txn:
+        return find_seal(txn, manifest.sequence).hex() == manifest.seal

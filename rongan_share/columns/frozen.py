@@ -1,0 +1,288 @@
+"""Frozen columns: the listings up to a sequence as files, mapped into memory instead of built.
+
+A folder a sequence, with the columns of one run and a manifest that says what they hold and their
+digests. Written beside, then renamed into place; verified whole before anything is answered from
+them. They are derived: whatever is wrong with them, the journal is read instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import stat
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from rongan_share.columns.column_files import (
+    chunks_of,
+    digest_of,
+    map_column,
+    near,
+    read_file,
+    sync_folder,
+    write_file,
+)
+from rongan_share.columns.key_index import KeyIndex
+from rongan_share.columns.run import NO_IDS, STRETCH_DTYPE, Run
+from rongan_share.columns.snapshot import FrozenPart, Snapshot
+from rongan_share.model.listing import LISTING_DTYPE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from rongan_share.columns.owner_keys import OwnerKeys
+
+FORMAT = 2
+"""Format of the folders written now; others are not used, and go when new ones are written."""
+
+MANIFEST = "manifest.json"
+
+_DRAFT = ".draft-"
+_HASHING_THREADS = 2
+_COLUMNS = {
+    "rows": LISTING_DTYPE,
+    "token_keys": np.dtype("<u8"),
+    "token_order": np.dtype("<u4"),
+    "token_starts": np.dtype("<u4"),
+    "owner_keys": np.dtype("<u8"),
+    "owner_order": np.dtype("<u4"),
+    "owner_starts": np.dtype("<u4"),
+    "stretches": STRETCH_DTYPE,
+}
+_log = logging.getLogger(__name__)
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What columns were made from and under; columns of anything else are not used.
+
+    Attributes:
+        hub_id: Whose journal.
+        key_id: Key under which their tokens are enciphered.
+        owners: Tells the secret of their owner keys from any other.
+        taxonomy_version: Taxonomy that ruled when they were written.
+    """
+
+    hub_id: str
+    key_id: int
+    owners: str
+    taxonomy_version: int
+
+
+class ColumnFile(msgspec.Struct, frozen=True):
+    """A column's file.
+
+    Attributes:
+        count: Items.
+        digest: BLAKE2b of its bytes, in hex.
+    """
+
+    count: int
+    digest: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a folder holds.
+
+    Attributes:
+        format: Version of the layout.
+        origin: What it was made from.
+        sequence: Last frame that is in it.
+        time_ns: When it was written, nanoseconds since 1970-01-01 UTC.
+        seal: Checksum of that frame's journal value, in hex, so that it fits one journal only.
+        epochs: Epochs of its tokens, ascending.
+        token_shift: Shift of the buckets of the tokens' keys.
+        owner_shift: Shift of the buckets of the owners' keys.
+        files: Its columns by name.
+    """
+
+    format: int
+    origin: Origin
+    sequence: int
+    time_ns: int
+    seal: str
+    epochs: tuple[int, ...]
+    token_shift: int
+    owner_shift: int
+    files: dict[str, ColumnFile]
+
+
+class FrozenColumns:
+    """The folder in which columns are kept, one folder a sequence.
+
+    Args:
+        directory: Where; made when first written.
+        origin: Whose columns.
+        owner_keys: Makes the owner keys that are in them.
+    """
+
+    def __init__(self, directory: Path, origin: Origin, owner_keys: OwnerKeys) -> None:
+        self._directory = directory
+        self._origin = origin
+        self.owner_keys = owner_keys
+
+    def sequences(self) -> list[int]:
+        """Lists the sequences that there are columns of, newest first."""
+        if not self._is_ours():
+            return []
+        names = [path.name for path in self._directory.iterdir() if path.name.isdecimal()]
+        return sorted(map(int, names), reverse=True)
+
+    def manifest(self, sequence: int) -> Manifest | None:
+        """Reads what a folder says it holds; None if it is not there, not readable or not ours."""
+        path = self._folder(sequence) / MANIFEST
+        try:
+            *content, digest = path.read_bytes().rsplit(b"\n", 1)
+            sealed = b"\n".join(content)
+            if digest_of([sealed]) != digest.decode():
+                return None
+            manifest = msgspec.json.decode(sealed, type=Manifest)
+        except (OSError, ValueError):
+            return None
+        ours = manifest.format == FORMAT and manifest.origin == self._origin
+        return manifest if ours and manifest.sequence == sequence else None
+
+    def open(self, manifest: Manifest) -> Snapshot | None:
+        """Maps columns into memory and verifies every byte; None if anything is not as written."""
+        folder = self._folder(manifest.sequence)
+        try:
+            wrong = _find_damaged(folder, manifest)
+            columns = {
+                name: map_column(folder / name, dtype, manifest.files[name].count)
+                for name, dtype in _COLUMNS.items()
+            }
+        except (OSError, ValueError, KeyError):
+            _log.warning("columns cannot be mapped sequence=%d", manifest.sequence)
+            return None
+        if wrong:
+            _log.error("columns are damaged sequence=%d files=%s", manifest.sequence, wrong)
+            return None
+        run = Run(
+            columns["rows"],
+            NO_IDS,
+            KeyIndex(
+                near(columns["token_keys"]),
+                near(columns["token_order"]),
+                near(columns["token_starts"]),
+                manifest.token_shift,
+            ),
+            KeyIndex(
+                columns["owner_keys"],
+                columns["owner_order"],
+                columns["owner_starts"],
+                manifest.owner_shift,
+            ),
+            columns["stretches"],
+        )
+        return Snapshot(
+            manifest.sequence,
+            (run,),
+            self.owner_keys,
+            FrozenPart(manifest.sequence, manifest.time_ns),
+        )
+
+    def write(self, snapshot: Snapshot, seal: bytes, *, time_ns: int) -> Manifest:
+        """Writes the single run of a snapshot and makes it visible in one step.
+
+        Args:
+            snapshot: What to write.
+            seal: Checksum of its last frame's journal value.
+            time_ns: Now.
+
+        Raises:
+            OSError: It could not be written; nothing is visible.
+        """
+        (run,) = snapshot.runs
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
+        columns = {
+            "rows": run.rows,
+            "token_keys": run.tokens.keys,
+            "token_order": run.tokens.order,
+            "token_starts": run.tokens.starts,
+            "owner_keys": run.owners.keys,
+            "owner_order": run.owners.order,
+            "owner_starts": run.owners.starts,
+            "stretches": run.stretches,
+        }
+        try:
+            files = {name: _write(draft / name, column) for name, column in columns.items()}
+            manifest = Manifest(
+                format=FORMAT,
+                origin=self._origin,
+                sequence=snapshot.sequence,
+                time_ns=time_ns,
+                seal=seal.hex(),
+                epochs=tuple(np.unique(run.rows["epoch"]).tolist()),
+                token_shift=run.tokens.shift,
+                owner_shift=run.owners.shift,
+                files=files,
+            )
+            content = msgspec.json.encode(manifest)
+            write_file(draft / MANIFEST, [content, b"\n", digest_of([content]).encode()])
+            sync_folder(draft)
+            self._set_aside(snapshot.sequence)
+            draft.rename(self._folder(snapshot.sequence))
+        except BaseException:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise
+        sync_folder(self._directory)
+        return manifest
+
+    def _is_ours(self) -> bool:
+        """Tells whether the folder is there, is no link, and only its owner may write into it."""
+        try:
+            status = self._directory.lstat()
+        except FileNotFoundError:
+            return False
+        ours = (
+            stat.S_ISDIR(status.st_mode)
+            and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+            and status.st_uid == os.getuid()
+        )
+        if not ours:
+            _log.error("no folder for columns: %s", self._directory)
+        return ours
+
+    def _set_aside(self, sequence: int) -> None:
+        """Takes a folder out of the way that was passed over, such as one of another key."""
+        folder = self._folder(sequence)
+        if folder.exists():
+            aside = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
+            folder.rename(aside / folder.name)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def retire(self, kept: int) -> None:
+        """Removes every other folder; who has one mapped goes on reading it."""
+        if not self._is_ours():
+            return
+        for path in self._directory.iterdir():
+            ours = path.name.startswith(_DRAFT) or path.name.isdecimal()
+            if ours and path.name != self._folder(kept).name:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _folder(self, sequence: int) -> Path:
+        return self._directory / f"{sequence:020d}"
+
+
+def _find_damaged(folder: Path, manifest: Manifest) -> list[str]:
+    """Names the columns whose bytes are not as written.
+
+    Read, not mapped: a page that the disk cannot give is then an error, and not the process's end.
+    """
+    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
+        digests = pool.map(lambda name: digest_of(read_file(folder / name)), _COLUMNS)
+        return [
+            name
+            for name, digest in zip(_COLUMNS, digests, strict=True)
+            if digest != manifest.files[name].digest
+        ]
+
+
+def _write(path: Path, column: NDArray[Any]) -> ColumnFile:
+    return ColumnFile(column.size, write_file(path, chunks_of(column)))

@@ -1,0 +1,145 @@
+"""The compiled look-up says what the plain one says, in any world."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rongan_share.columns import kernel, kernel_numpy
+from rongan_share.columns.key_index import KeyIndex
+from rongan_share.columns.owner_keys import OwnerKeys
+from rongan_share.columns.run import NO_IDS, Run, merge
+from rongan_share.columns.snapshot import Snapshot
+from rongan_share.columns.view import View, bit_table
+from rongan_share.model.listing import LISTING_DTYPE
+from rongan_share.wire.vocabulary import RowFlag, SummaryFlag
+
+OWNER_KEYS = OwnerKeys.of_secret(b"a secret")
+DAY, HUB, ALLOWLIST = 20_000, 1, 5
+NEVER_HIDDEN = 1 << 7
+WORLDS = 60
+
+Generator = np.random.Generator
+
+
+def make_tokens(rng: Generator, count: int) -> NDArray[np.bytes_]:
+    """Makes distinct tokens, some equal in their first half and some ending in zeros."""
+    raw = rng.integers(0, 256, (count, 16), np.uint8)
+    raw[: count // 4, :8] = raw[0, :8]
+    raw[count // 4 : count // 3, 15] = 0
+    return np.unique(raw.reshape(-1).view("S16"))
+
+
+def make_rows(
+    rng: Generator, ids: NDArray[np.uint64], tokens: NDArray[np.bytes_]
+) -> NDArray[np.void]:
+    """Makes rows in which everything that a fold looks at takes its few values."""
+    rows = np.zeros(ids.size, LISTING_DTYPE)
+    rows["listing_id"] = ids
+    # The first token is hot: a quarter of all rows are under it.
+    hot = rng.random(ids.size) < 0.25
+    rows["token"] = np.where(hot, tokens[0], rng.choice(tokens, ids.size))
+    rows["reference"] = rng.integers(0, 256, (ids.size, 16), np.uint8).reshape(-1).view("S16")
+    rows["contributor"] = rng.integers(HUB, 300, ids.size)
+    rows["original_source"] = rng.choice(np.array([0, 0, 7, 9, 300], np.uint64), ids.size)
+    rows["expiry_day"] = rng.choice([0, DAY - 1, DAY, DAY + 1, 65_535], ids.size)
+    rows["category"] = rng.choice([0, 1, ALLOWLIST, 7, 63], ids.size)
+    rows["type"] = rng.choice([0, 1, 63, 64, 255], ids.size)
+    rows["source_class"] = rng.choice([0, 1, 9, 15], ids.size)
+    rows["severity"] = rng.integers(1, 5, ids.size)
+    rows["evidence"] = rng.integers(0, 6, ids.size)
+    rows["flags"] = rng.choice([0, *map(int, RowFlag), sum(RowFlag)], ids.size)
+    return rows
+
+
+def make_snapshot(rng: Generator, tokens: NDArray[np.bytes_]) -> Snapshot:
+    """Lays up to five runs over one another; newer ones replace or withdraw what is in older."""
+    runs: list[Run] = []
+    known = NO_IDS
+    for _ in range(rng.integers(1, 6)):
+        first = int(known[-1]) + 1 if known.size else 1
+        fresh = np.arange(first, first + rng.integers(1, 400), dtype="<u8")
+        replaced = np.sort(rng.choice(known, known.size // 5, replace=False))
+        amended = np.sort(rng.choice(replaced, replaced.size // 2, replace=False))
+        ids = np.concatenate((amended, fresh)).astype("<u8")
+        runs.append(Run.of_rows(make_rows(rng, ids, tokens), replaced, owner_keys=OWNER_KEYS))
+        known = np.union1d(known, fresh)
+    return Snapshot(1, tuple(runs), OWNER_KEYS)
+
+
+def make_view(rng: Generator) -> View:
+    """Makes a caller's view: some categories, classes and types, some contributors suspended."""
+
+    def some() -> int:
+        return int(rng.integers(0, 1 << 63)) | int(rng.integers(0, 2)) << 63
+
+    flags = rng.integers(0, 256, 256, np.uint8)
+    rows = (bit_table(some() & ~(1 << ALLOWLIST)), bit_table(some()), bit_table(some()))
+    suspended = rng.choice([0, int(SummaryFlag.SOURCE_SUSPENDED)], rng.integers(0, 200))
+    return View(
+        tables=np.stack((*rows, bit_table(NEVER_HIDDEN), flags)),
+        confidence=rng.integers(0, 101, (256, 256), np.uint8),
+        suspended=suspended.astype(np.uint8),
+        day=DAY,
+        hub_number=HUB,
+        allowlist_bit=ALLOWLIST,
+    )
+
+
+@pytest.mark.skipif(not kernel.COMPILED, reason="numba is not installed")
+@pytest.mark.parametrize("seed", range(WORLDS))
+def test_kernels_agree(seed: int) -> None:
+    """Listed tokens, summaries and listings shown are the same, bit for bit."""
+    rng = np.random.default_rng(seed)
+    tokens = make_tokens(rng, 40)
+    snapshot, view = make_snapshot(rng, tokens), make_view(rng)
+    asked = np.concatenate((rng.choice(tokens, 90), rng.choice(make_tokens(rng, 300), 400)))
+    rng.shuffle(asked)
+    wanted = rng.random(asked.size) < 0.9
+    enciphered = asked.tobytes()
+    plain = kernel_numpy.judge(snapshot.find_tokens, enciphered, wanted, view=view)
+    listed, summaries, ids = kernel.judge(snapshot, enciphered, wanted, view=view)
+    assert listed.tolist() == plain[0].tolist()
+    assert summaries.tobytes() == plain[1].tobytes()
+    assert sorted(ids.tolist()) == sorted(plain[2].tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_merged_runs_say_the_same(seed: int) -> None:
+    """A snapshot whose runs were all merged into one judges as it did before."""
+    rng = np.random.default_rng(1_000 + seed)
+    tokens = make_tokens(rng, 40)
+    snapshot, view = make_snapshot(rng, tokens), make_view(rng)
+    runs = list(snapshot.runs)
+    while len(runs) > 1:
+        newer, older = runs.pop(), runs.pop()
+        runs.append(merge(older, newer, bottom=not runs))
+    whole = Snapshot(1, tuple(runs), OWNER_KEYS)
+    assert whole.listing_count == snapshot.listing_count == runs[0].row_count
+    enciphered, wanted = tokens.tobytes(), np.ones(tokens.size, np.bool_)
+    before = snapshot.judge(enciphered, wanted, view)
+    after = whole.judge(enciphered, wanted, view)
+    assert before[0].tolist() == after[0].tolist()
+    assert before[1].tobytes() == after[1].tobytes()
+    assert sorted(before[2].tolist()) == sorted(after[2].tolist())
+
+
+@pytest.mark.parametrize("size", [0, 1, 5, 1_000, 40_000])
+def test_places_of_keys(size: int) -> None:
+    """Every range of keys is found where a plain search finds it, equal keys and ends included."""
+    rng = np.random.default_rng(size)
+    keys = rng.integers(0, 1 << 63, size, np.uint64) * np.uint64(2)
+    keys[: size // 3] = keys[-1] if size else 0
+    index = KeyIndex.of_rows(keys)
+    ends = np.array([0, 1, (1 << 64) - 1], np.uint64)
+    low = np.concatenate(
+        (rng.choice(keys, 500) if size else ends, rng.integers(0, 1 << 63, 500, np.uint64), ends)
+    )
+    high = low | np.uint64(0xFF)
+    first, last = index.find(low, high)
+    assert first.tolist() == np.searchsorted(index.keys, low, side="left").tolist()
+    found = last > first
+    expected = np.searchsorted(index.keys, high, side="right")
+    assert (last - first)[found].tolist() == (expected - first)[found].tolist()
+    assert (expected[~found] <= first[~found]).all()
