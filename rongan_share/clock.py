@@ -6,6 +6,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 class Clock(Protocol):
     """Tells the time; tests bring their own."""
@@ -37,10 +39,10 @@ def monotonic_ns() -> int:
 
 def nanoseconds(instant: datetime) -> int:
     """Returns whole nanoseconds since 1970-01-01 UTC, exact to the microsecond."""
-    delta = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    delta = instant - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1_000
 
 
 def instant_of(time_ns: int) -> datetime:
     """Returns the instant of nanoseconds since 1970-01-01 UTC, cut to microseconds."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1_000)
+    return _EPOCH + timedelta(microseconds=time_ns // 1_000)

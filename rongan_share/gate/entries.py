@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rongan_share.audit.entry import GRANTED, Entry
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.model.partner import HolderKind
-from rongan_share.wire.canonical import commitment, encode_message
+from rongan_share.wire.canonical import commitment, encode_fields
 
 if TYPE_CHECKING:
     from rongan_share.gate.routes import Route
@@ -20,8 +22,7 @@ OUTSIDE_ANSWER = ("quota_left", "entry_index", "nonce")
 """Fields of an answer that its canonical bytes leave out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryParts:
+class EntryParts(msgspec.Struct, frozen=True, kw_only=True):
     """What an entry is made of.
 
     Attributes:
@@ -38,17 +39,17 @@ class EntryParts:
 
 
 def entry_maker(
-    parts: EntryParts, *, canonical: bytes, duration_us: Callable[[], int]
+    parts: EntryParts, *, canonical: tuple[bytes, ...], duration_us: Callable[[], int]
 ) -> Callable[[Placement], bytes]:
     """Prepares an entry: all hashing that can be done before the commit is done here.
 
     Args:
         parts: What it is made of.
-        canonical: Canonical bytes of the request.
+        canonical: Canonical bytes of the request, in pieces.
         duration_us: Tells the microseconds since receipt.
     """
     route, call, outcome = parts.route, parts.call, parts.outcome
-    asked = commitment(parts.nonce, canonical)
+    asked = commitment(parts.nonce, *canonical)
     answered = b"" if outcome.complete else _commit_answer(parts)
     partner = call.caller.kind is HolderKind.PARTNER
     ruling = call.registry.agreements.get(call.caller.caller_id) if partner else None
@@ -81,5 +82,11 @@ def entry_maker(
 
 
 def _commit_answer(parts: EntryParts) -> bytes:
-    skip = (*OUTSIDE_ANSWER, *parts.route.secret_fields)
-    return commitment(parts.nonce, encode_message(parts.outcome.answer, skip=skip))
+    left_out = _left_out(parts.route.secret_fields)
+    fields = encode_fields(parts.outcome.answer)
+    return commitment(parts.nonce, *[piece for name, piece in fields if name not in left_out])
+
+
+@cache
+def _left_out(secret_fields: tuple[str, ...]) -> frozenset[str]:
+    return frozenset((*OUTSIDE_ANSWER, *secret_fields))

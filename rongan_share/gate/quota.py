@@ -13,17 +13,49 @@ from rongan_share.model.quota import bring_up_to_date, spend
 
 if TYPE_CHECKING:
     from rongan_share.gate.routes import Question, Route
+    from rongan_share.model.quota import Meter, QuotaLeft
     from rongan_share.services.call import Call, Outcome
 
+AMPLE = 64
+"""As many items like this one must have been payable at last sight, to let it pass unlooked."""
 
-def refuse_early(route: Route, call: Call, question: Question) -> None:
+
+class LastSeen:
+    """What each partner had left of each meter when this process last committed for it.
+
+    It lets a cheap item of a rich partner pass without being priced twice. It can be out of date,
+    but only lets through what the commit then refuses: the debit alone decides.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[tuple[int, Meter], int] = {}
+
+    def note(self, charge: Charge, left: QuotaLeft | None) -> None:
+        """Remembers what a commit said; None where it refused."""
+        payer = charge.partner_number, charge.meter
+        if left is None:
+            self._left.pop(payer, None)
+        else:
+            self._left[payer] = min(left.burst_count, left.day_count, left.month_count)
+
+    def ample(self, partner_number: int, meter: Meter, most: int) -> bool:
+        """Tells whether an item that costs `most` at the very most need not be looked at."""
+        return self._left.get((partner_number, meter), 0) >= AMPLE * most
+
+
+def refuse_early(route: Route, call: Call, question: Question, *, seen: LastSeen) -> None:
     """Refuses, before any work is done, what the quota cannot pay for.
 
     Raises:
         RonganError: QUOTA_EXCEEDED or FRAME_OVER_BURST.
     """
+    if route.meter is None:
+        return
+    most = route.most and route.most(question)
+    if most is not None and seen.ample(call.partner.number, route.meter, most):
+        return
     cost = route.cost(call, question)
-    if cost == 0 or route.meter is None:
+    if cost == 0:
         return
     quota = call.agreement.quota_of(route.meter)
     state = get_quota_state(call.read, call.partner.number, route.meter)

@@ -18,10 +18,20 @@ class Registries:
 
     def __init__(self) -> None:
         self._registry: Registry | None = None
+        self._seen: tuple[int, Registry | None] = (-1, None)
         self._lock = threading.Lock()
 
     def current(self, txn: Transaction) -> Registry:
         """Returns the registry as the transaction sees it."""
+        # What one commit left is read once, however many calls see it before the next.
+        number, seen = self._seen
+        if seen is not None and number == txn.state_number:
+            return seen
+        registry = self._current(txn)
+        self._seen = (txn.state_number, registry)
+        return registry
+
+    def _current(self, txn: Transaction) -> Registry:
         generation = get_generation(txn)
         registry = self._registry
         if registry is not None and registry.generation == generation:

@@ -16,9 +16,11 @@ def get_generation(txn: Transaction) -> int:
     return _get(txn, _GENERATION)
 
 
-def bump_generation(txn: Transaction) -> None:
-    """Makes every decision that is under way be made again."""
-    _put(txn, _GENERATION, _get(txn, _GENERATION) + 1)
+def bump_generation(txn: Transaction) -> int:
+    """Makes every decision that is under way be made again; returns the new generation."""
+    generation = _get(txn, _GENERATION) + 1
+    _put(txn, _GENERATION, generation)
+    return generation
 
 
 def get_list_sequence(txn: Transaction) -> int:

@@ -6,7 +6,7 @@ tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger.environment import Table, Transaction
@@ -41,6 +41,11 @@ def append_entry(txn: Transaction, frontier: Frontier, entry: bytes) -> Frontier
     return frontier.append(leaf_hash(entry))
 
 
+def append_entries(txn: Transaction, numbered: Sequence[tuple[int, bytes]]) -> None:
+    """Writes entries with their indices at the log's end; the caller records the frontier."""
+    txn.append_all(Table.ENTRIES, [(_key(index), entry) for index, entry in numbered])
+
+
 def find_entry(txn: Transaction, index: int) -> bytes | None:
     """Returns an entry's canonical bytes, or None past the end."""
     return txn.get(Table.ENTRIES, _key(index))
@@ -55,6 +60,11 @@ def list_entries(txn: Transaction, start: int = 0) -> Iterator[tuple[int, bytes]
 def put_nonce(txn: Transaction, index: int, nonce: bytes) -> None:
     """Keeps the nonce that opens an entry's commitments, sealed under the hub key."""
     txn.put(Table.NONCES, _key(index), nonce)
+
+
+def append_nonces(txn: Transaction, numbered: Sequence[tuple[int, bytes]]) -> None:
+    """Keeps the sealed nonces of the newest entries, each under its entry's index."""
+    txn.append_all(Table.NONCES, [(_key(index), nonce) for index, nonce in numbered])
 
 
 def find_nonce(txn: Transaction, index: int) -> bytes | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -14,7 +13,8 @@ from typing import Self
 import lmdb
 
 from rongan_share.errors import LedgerCorruptError, Reason, RonganError, StartRefusedError
-from rongan_share.ledger.sealed import seal, unseal
+from rongan_share.ledger.sealed import SEAL_BYTES, seal, unseal
+from rongan_share.ledger.store_lock import LOCK_FILE, StoreLock
 
 FORMAT_VERSION = 1
 """Version of the store's layout; a newer one is refused, an older one migrated."""
@@ -28,8 +28,7 @@ MAX_READERS = 1_024
 _LMDB_MAGIC = bytes.fromhex("dec0efbe")
 _LMDB_MAGIC_AT = 16
 _DATA_FILE = "data.mdb"
-_LOCK_FILE = "hub.lock"
-_OUR_FILES = (_DATA_FILE, _LOCK_FILE, "lock.mdb")
+_OUR_FILES = (_DATA_FILE, LOCK_FILE, "lock.mdb")
 _FORMAT_KEY = b"format"
 
 
@@ -60,6 +59,11 @@ class Transaction:
         """Lets go of the transaction; whoever still holds this object can read nothing more."""
         del self._txn
 
+    @property
+    def state_number(self) -> int:
+        """Number of the last commit that a read transaction sees, whichever process made it."""
+        return self._txn.id()
+
     def get(self, table: Table, key: bytes) -> bytes | None:
         """Returns the payload under a key, or None.
 
@@ -68,6 +72,11 @@ class Transaction:
         """
         value = self._txn.get(key, db=self._databases[table])
         return None if value is None else unseal(table.value, key, bytes(value))
+
+    def find_seal(self, table: Table, key: bytes) -> bytes:
+        """Returns the checksum under a key, unverified; empty if the key is not there."""
+        value = self._txn.get(key, db=self._databases[table])
+        return b"" if value is None else bytes(value[-SEAL_BYTES:])
 
     def put(self, table: Table, key: bytes, payload: bytes) -> None:
         """Writes a payload under a key of 1 to 511 bytes."""
@@ -81,6 +90,17 @@ class Transaction:
         """
         if not self._txn.put(key, value, db=self._databases[table], append=True):
             raise LedgerCorruptError(table.value, key)
+
+    def append_all(self, table: Table, items: Sequence[tuple[bytes, bytes]]) -> None:
+        """Writes payloads under ascending keys at the end of a numbered table, in one step.
+
+        Raises:
+            LedgerCorruptError: The table already goes further than a key.
+        """
+        sealed = [(key, seal(key, payload)) for key, payload in items]
+        cursor = self._txn.cursor(db=self._databases[table])
+        if cursor.putmulti(sealed, append=True)[1] != len(sealed):
+            raise LedgerCorruptError(table.value, sealed[0][0])
 
     def delete(self, table: Table, key: bytes) -> None:
         """Removes a key, if it is there."""
@@ -118,12 +138,20 @@ class Ledger:
 
     Use as a context manager. Every method refuses to work in a forked child, which would share the
     parent's map and corrupt it.
+
+    Args:
+        directory: Where the store is.
+        writable: Whether this process may write; then it takes the store for itself alone.
+        family: Descriptor that the hub's supervisor handed down: the store is its, and this process
+            works for it.
     """
 
-    def __init__(self, directory: Path, *, writable: bool = True) -> None:
+    def __init__(
+        self, directory: Path, *, writable: bool = True, family: int | None = None
+    ) -> None:
         _refuse_foreign(directory)
         _refuse_other_format(directory)
-        self._lock = _lock_directory(directory) if writable else None
+        self._lock = _lock_of(directory, family) if writable else None
         self._pid = os.getpid()
         self._environment = lmdb.open(
             str(directory),
@@ -211,12 +239,19 @@ class Ledger:
         self._refuse_forked()
         return int(self._environment.reader_check())
 
+    @property
+    def family(self) -> int:
+        """The descriptor that lets processes in which this one starts."""
+        if self._lock is None:
+            raise StartRefusedError("this process does not hold the store")
+        return self._lock.family
+
     def close(self) -> None:
         """Closes the environment and lets the directory go."""
         if os.getpid() == self._pid:
             self._environment.close()
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def __enter__(self) -> Self:
@@ -284,13 +319,7 @@ def _open_tables(environment: lmdb.Environment, directory: Path) -> dict[Table, 
         raise StartRefusedError(msg) from error
 
 
-def _lock_directory(directory: Path) -> int:
-    """Takes the lock that keeps a second hub off the same store."""
-    descriptor = os.open(directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        msg = f"another hub holds {directory}"
-        raise StartRefusedError(msg) from error
-    return descriptor
+def _lock_of(directory: Path, family: int | None) -> StoreLock:
+    if family is None:
+        return StoreLock.take(directory)
+    return StoreLock.inherit(directory, family)

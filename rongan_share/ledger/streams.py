@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from rongan_share.ledger.environment import Table, Transaction
 
@@ -31,13 +32,12 @@ class StreamKey(NamedTuple):
     stream_id: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KeptFrame:
+class KeptFrame(msgspec.Struct, frozen=True):
     """A contribution frame that is durable.
 
     Attributes:
-        digest: SHA-256 of the frame's canonical request less its number and the stream's id,
-            blinded under the hub key.
+        digest: Keyed BLAKE2b, under a key derived from the hub key, of the frame's canonical
+            request less its number and the stream's id (`SideKeys.blind`), 32 bytes.
         sequence: The sequence it was accepted under.
         entry_index: Place of its entry in the audit log.
         time_ns: When it was accepted.
@@ -49,12 +49,11 @@ class KeptFrame:
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(msgspec.Struct, frozen=True):
     """A question that was answered before.
 
     Attributes:
-        digest: SHA-256 of its canonical request less its ids, blinded under the hub key.
+        digest: Keyed BLAKE2b, likewise, of its canonical request less its ids.
         time_ns: When it was first answered.
         uncharged_count: How often it was answered again without charge.
     """

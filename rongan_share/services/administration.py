@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from rongan_share.clock import nanoseconds
 from rongan_share.errors import Reason, RonganError
@@ -18,8 +17,9 @@ from rongan_share.ledger.objects import agreement_id, find_object, put_object
 from rongan_share.model.agreement import Agreement, AgreementState
 from rongan_share.model.partner import Certificate, CertificateState, HolderKind
 from rongan_share.services.agreement_messages import agreement_message, read_agreement
-from rongan_share.services.call import Call, Outcome, malformed, read_text
-from rongan_share.services.partners import find_partner
+from rongan_share.services.call import Call, Outcome, malformed
+from rongan_share.services.partners import find_partner, read_reason
+from rongan_share.services.timestamps import timestamp
 from rongan_share.v1 import operator_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -28,19 +28,15 @@ if TYPE_CHECKING:
     from rongan_share.ledger.environment import Transaction
     from rongan_share.model.caller import ClaimedCaller
 
-_REASON_CHARACTERS = 500
-
 
 def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
     """Answers GetHubStatus."""
     frontier = get_frontier(call.read)
     snapshot = call.snapshot(0)
-    started = Timestamp()
-    started.FromNanoseconds(nanoseconds(call.hub.started))
     answer = pb.GetHubStatusResponse(
         hub_id=call.hub.hub_id,
         version=call.hub.version,
-        started_time=started,
+        started_time=timestamp(nanoseconds(call.hub.started)),
         list_sequence=get_list_sequence(call.read),
         served_sequence=snapshot.sequence,
         listing_count=snapshot.listing_count,
@@ -51,7 +47,11 @@ def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
         generation=call.registry.generation,
         store_bytes=call.hub.used_bytes(),
         clock_offset_seconds=call.hub.clock_offset_seconds,
+        tail_count=snapshot.tail_count,
     )
+    if snapshot.frozen is not None:
+        answer.frozen_sequence = snapshot.frozen.sequence
+        answer.frozen_time.CopyFrom(timestamp(snapshot.frozen.time_ns))
     return Outcome(answer=answer)
 
 
@@ -150,11 +150,11 @@ def certificate_registrar(
             state=CertificateState.ACTIVE,
             version=1,
         )
-        expiry = Timestamp()
-        expiry.FromNanoseconds(certificate.not_after_ns)
         return Outcome(
             answer=pb.RegisterCertificateResponse(
-                serial_hex=claim.serial_hex, partner_id=claim.caller_id, expiry_time=expiry
+                serial_hex=claim.serial_hex,
+                partner_id=claim.caller_id,
+                expiry_time=timestamp(certificate.not_after_ns),
             ),
             facts={"partner": claim.caller_id, "serial": claim.serial_hex},
             bumps_generation=True,
@@ -170,7 +170,7 @@ def revoke_certificate(call: Call, request: pb.RevokeCertificateRequest) -> Outc
     Raises:
         RonganError: RESOURCE_NOT_FOUND, REQUEST_MALFORMED.
     """
-    reason = read_text(request.reason, "reason", least=1, most=_REASON_CHARACTERS)
+    reason = read_reason(request.reason)
     found = [
         known
         for known in call.registry.certificates.values()

@@ -5,31 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from rongan_share.errors import Reason, RonganError
 from rongan_share.services.agreement_messages import agreement_message
-from rongan_share.services.call import Call, Outcome, Scope
+from rongan_share.services.call import Call, Outcome
+from rongan_share.services.timestamps import timestamp
 from rongan_share.v1 import agreement_service_pb2 as pb
 from rongan_share.v1 import vocabulary_pb2
 
 if TYPE_CHECKING:
     from rongan_share.wire.taxonomy import Category
-
-
-def standing_scope(_: object) -> Scope:
-    """Says what these RPCs need: an active partner with an agreement in force."""
-    return Scope()
-
-
-def taxonomy_scope(_: object) -> Scope:
-    """Says what the taxonomy needs: it is no secret among partners, and withdrawing needs it."""
-    return Scope(agreement_needed=False, open_to_suspended=True)
-
-
-def agreement_scope(_: object) -> Scope:
-    """Says who may read its agreement: the partner, however it stands, until it has left."""
-    return Scope(agreement_needed=False, open_to_suspended=True)
 
 
 def get_agreement(call: Call, _: pb.GetAgreementRequest) -> Outcome:
@@ -50,14 +34,12 @@ def get_token_epoch(call: Call, _: pb.GetTokenEpochRequest) -> Outcome:
     if hashlib.sha256(key).digest() != epoch.key_digest:
         # Tokens made with another key would all read as not listed.
         raise RonganError(Reason.STORE_FAILED)
-    opened = Timestamp()
-    opened.FromNanoseconds(epoch.opened_ns)
     answer = pb.GetTokenEpochResponse(
         epoch=epoch.number,
         suite=vocabulary_pb2.Suite.ValueType(epoch.suite),
         state=pb.EpochState.ValueType(epoch.state),
         key=key,
-        opened_time=opened,
+        opened_time=timestamp(epoch.opened_ns),
     )
     return Outcome(answer=answer, facts={"epoch": str(epoch.number)})
 

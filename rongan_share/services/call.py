@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
 from rongan_share.errors import Reason, RonganError
+from rongan_share.wire.canonical import LONG_BYTES, encode_fields, nest
 from rongan_share.wire.vocabulary import (
     Channel,
     DetailLevel,
@@ -38,13 +41,13 @@ else:
     Number = TypeVar("Number")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
     """What a question needs of the agreement; None needs nothing.
 
     Attributes:
         agreement_needed: Whether an agreement must be in force at all.
-        open_to_suspended: Whether a suspended or expired partner may still ask.
+        open_to_suspended: Whether a suspended partner may still ask. One whose agreement is over
+            may where `agreement_needed` is False.
         purpose: Why it is asked.
         channel: Where it is asked.
         product_line: Which service it uses.
@@ -61,8 +64,17 @@ class Scope:
     suite: Suite | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+def standing_scope(_: object) -> Scope:
+    """Says what needs an active partner with an agreement in force, and no more of it."""
+    return Scope()
+
+
+def open_scope(_: object) -> Scope:
+    """Says what is open to a partner, however it stands, until it has left."""
+    return Scope(agreement_needed=False, open_to_suspended=True)
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One item on its way, as a service sees it.
 
     Attributes:
@@ -93,9 +105,9 @@ class Call:
         """The hub's key over tokens at rest."""
         return self.hub.cipher
 
-    def blind(self, digest: bytes) -> bytes:
-        """Turns a digest of a request into the form in which it is kept and compared."""
-        return self.hub.side_keys.blind(digest)
+    def blind(self, content: Sequence[bytes]) -> bytes:
+        """Turns the content of a request into the digest that is kept and compared."""
+        return self.hub.side_keys.blind(content)
 
     @property
     def partner(self) -> Partner:
@@ -108,8 +120,7 @@ class Call:
         return self.registry.agreements[self.caller.caller_id]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a service answers, and what it wants to come true with the answer.
 
     Attributes:
@@ -133,8 +144,8 @@ class Outcome:
 
     answer: Message
     complete: Callable[[Message, Placement], None] | None = None
-    counts: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    counts: Mapping[str, int] = MappingProxyType({})
+    facts: Mapping[str, str] = MappingProxyType({})
     purpose: int = 0
     origin: bytes = b""
     snapshot_sequence: int = 0
@@ -156,12 +167,59 @@ def put_placement(outcome: Outcome, committed: Committed, nonce: bytes) -> None:
     if "entry_index" in fields and not outcome.names_entry:
         answer.entry_index = committed.placement.entry_index  # type: ignore[attr-defined]
     if "nonce" in fields:
-        answer.nonce = outcome.earlier_nonce or nonce  # type: ignore[attr-defined]
+        # An earlier entry whose nonce was erased has none; this call's would not open it.
+        opens = outcome.earlier_nonce if outcome.names_entry else nonce
+        answer.nonce = opens  # type: ignore[attr-defined]
     if "quota_left" in fields and committed.quota_left is not None:
         left, quota_left = committed.quota_left, answer.quota_left  # type: ignore[attr-defined]
         quota_left.burst_count = left.burst_count
         quota_left.day_count = left.day_count
         quota_left.month_count = left.month_count
+
+
+class RequestBytes(msgspec.Struct, frozen=True):
+    """What the canonical bytes of a request are needed for.
+
+    Attributes:
+        canonical: The whole, in pieces: a long column is hashed where it stands, never copied.
+        content: The same less the request's ids; `Call.blind` makes a digest of it.
+        columns: Its long columns by name: a message makes a copy each time it is asked for one.
+    """
+
+    canonical: tuple[bytes, ...]
+    content: tuple[bytes, ...]
+    columns: dict[str, bytes] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: Message, *, ids: tuple[str, ...]) -> RequestBytes:
+        """Encodes a unary request.
+
+        Args:
+            request: The request.
+            ids: Names of its fields that name it and are no content.
+        """
+        fields = encode_fields(request)
+        content = [piece for name, piece in fields if name not in ids]
+        return cls(tuple([piece for _, piece in fields]), tuple(content))
+
+    @classmethod
+    def of_frame(cls, opening: Message, frame: Message, *, ids: tuple[str, ...]) -> RequestBytes:
+        """Encodes a frame together with its stream's first message, as fields 2 and 1 of one.
+
+        Args:
+            opening: The first message.
+            frame: The frame.
+            ids: Names of the fields of either that name it and are no content.
+        """
+        whole: list[bytes] = []
+        content: list[bytes] = []
+        for number, message in ((1, opening), (2, frame)):
+            fields = encode_fields(message)
+            whole += nest(number, [piece for _, piece in fields])
+            content += nest(number, [piece for name, piece in fields if name not in ids])
+        # What stands before a long column is short.
+        columns = {name: piece for name, piece in fields if len(piece) >= LONG_BYTES}
+        return cls(tuple(whole), tuple(content), columns)
 
 
 def read_number(kind: type[Number], value: int, field_name: str) -> Number:
@@ -170,10 +228,16 @@ def read_number(kind: type[Number], value: int, field_name: str) -> Number:
     Raises:
         RonganError: REQUEST_MALFORMED for zero and for numbers that this hub does not know.
     """
-    try:
-        return kind(value)
-    except ValueError:
-        raise malformed(field_name, f"a known {kind.__name__}") from None
+    number: Number | None = _numbers(kind).get(value)
+    if number is None:
+        raise malformed(field_name, f"a known {kind.__name__}")
+    return number
+
+
+@cache
+def _numbers(kind: type[Number]) -> dict[int, Number]:
+    """Returns an enumeration by number: looking there is much faster than calling it."""
+    return {int(number): number for number in kind}
 
 
 def read_bytes(value: bytes, length: int, field_name: str) -> bytes:

@@ -21,7 +21,7 @@ from rongan_share.ledger.streams import (
     put_frame,
     put_highest_frame,
 )
-from rongan_share.services.call import Call, Outcome, Scope, read_bytes
+from rongan_share.services.call import Call, Outcome, read_bytes
 from rongan_share.services.rows import Resolved, check_rows, resolve_rows
 from rongan_share.v1 import contribution_service_pb2 as pb
 from rongan_share.wire.frames import TOKEN_BYTES
@@ -109,7 +109,7 @@ def find_kept(call: Call, frame: ContributionFrame) -> KeptFrame | None:
     kept = find_frame(call.read, stream, frame.frame_number)
     if kept is None or nanoseconds(call.now) - kept.time_ns >= FRAME_MEMORY_NS:
         raise RonganError(Reason.STREAM_TOO_OLD, highest=highest)
-    if kept.digest != call.blind(frame.digest):
+    if kept.digest != call.blind(frame.content):
         raise RonganError(Reason.FRAME_CONFLICT)
     return kept
 
@@ -121,11 +121,6 @@ def read_stream_id(request: pb.GetContributionStateRequest) -> bytes:
         RonganError: REQUEST_MALFORMED.
     """
     return read_bytes(request.stream_id, TOKEN_BYTES, "stream_id")
-
-
-def state_scope(_: bytes) -> Scope:
-    """Says who may ask how far a stream came: everyone who may still withdraw."""
-    return Scope(agreement_needed=False, open_to_suspended=True)
 
 
 def get_contribution_state(call: Call, stream_id: bytes) -> Outcome:
@@ -215,7 +210,7 @@ def _write_frame(
 ) -> Callable[[Transaction, Placement], None]:
     number = call.partner.number
     stream = StreamKey(number, frame.stream_id)
-    digest = call.blind(frame.digest)
+    digest = call.blind(frame.content)
 
     def write(txn: Transaction, placement: Placement) -> None:
         packed.append(txn, placement.sequence)

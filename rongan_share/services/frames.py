@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from rongan_share.ledger.journal import COLUMN_DTYPES
 from rongan_share.services.call import (
+    RequestBytes,
     Scope,
     column_malformed,
     malformed,
+    open_scope,
     read_bytes,
     read_number,
     read_text,
     refuse_unserved,
 )
-from rongan_share.wire.canonical import encode_bytes, encode_message
 from rongan_share.wire.frames import CONTRIBUTE_COLUMNS, MAX_FRAME_ROWS, TOKEN_BYTES
 from rongan_share.wire.vocabulary import ProductLine, RowOperation, Suite
 
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 _LEGAL_BASIS_BYTES = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContributionFrame:
+class ContributionFrame(msgspec.Struct, frozen=True, kw_only=True):
     """N rows as columns.
 
     Attributes:
@@ -42,8 +41,8 @@ class ContributionFrame:
         consent_named: Whether the stream names a legal basis' reference.
         raw: The columns as sent, by name.
         columns: The same as arrays of N values.
-        canonical: Canonical bytes of the whole request.
-        digest: SHA-256 of the canonical request less its ids.
+        canonical: Canonical bytes of the whole request, in pieces.
+        content: The same less the request's ids; `Call.blind` makes a digest of it.
     """
 
     stream_id: bytes
@@ -53,8 +52,8 @@ class ContributionFrame:
     consent_named: bool
     raw: dict[str, bytes]
     columns: dict[str, NDArray[Any]]
-    canonical: bytes
-    digest: bytes
+    canonical: tuple[bytes, ...]
+    content: tuple[bytes, ...]
 
     @property
     def row_count(self) -> int:
@@ -74,7 +73,7 @@ class ContributionFrame:
     def scope(self) -> Scope:
         """Returns what the frame needs of the agreement; taking back is open to everyone."""
         if not self.cost:
-            return Scope(agreement_needed=False, open_to_suspended=True)
+            return open_scope(self)
         return Scope(product_line=ProductLine.CONTRIBUTE, suite=self.suite)
 
 
@@ -120,9 +119,7 @@ def read_frame(opening: ContributeOpen, frame: ContributeFrame) -> ContributionF
             raise column_malformed(name, f"{width} bytes for each of {count} rows")
         raw[name] = content
         columns[name] = np.frombuffer(content, COLUMN_DTYPES[name])
-    terms = encode_message(opening, skip=("stream_id",))
-    content_less_number = encode_message(frame, skip=("frame_number",))
-    canonical = encode_bytes(1, encode_message(opening)) + encode_bytes(2, encode_message(frame))
+    sent = RequestBytes.of_frame(opening, frame, ids=("stream_id", "frame_number"))
     return ContributionFrame(
         stream_id=opening.stream_id,
         frame_number=frame.frame_number,
@@ -131,8 +128,6 @@ def read_frame(opening: ContributeOpen, frame: ContributeFrame) -> ContributionF
         consent_named=bool(opening.legal_basis_ref),
         raw=raw,
         columns=columns,
-        canonical=canonical,
-        digest=hashlib.sha256(
-            encode_bytes(1, terms) + encode_bytes(2, content_less_number)
-        ).digest(),
+        canonical=sent.canonical,
+        content=sent.content,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rongan_share.ledger.counters import get_last_of_partner
-from rongan_share.services.call import Call, Outcome, Scope
+from rongan_share.services.call import Call, Outcome
 from rongan_share.services.pages import page_token, read_page_size, read_page_token
 from rongan_share.v1 import contribution_service_pb2 as pb
 
@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LIST = "own listings"
-
-
-def own_listings_scope(_: object) -> Scope:
-    """Says who may list its own: everyone who may still withdraw, for which it needs to know."""
-    return Scope(agreement_needed=False, open_to_suspended=True)
 
 
 def list_own_listings(call: Call, request: pb.ListOwnListingsRequest) -> Outcome:

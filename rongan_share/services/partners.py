@@ -123,7 +123,7 @@ def _change(
         raise RonganError(Reason.STALE_VERSION, version=partner.version)
     if partner.state is PartnerState.TERMINATED:
         raise RonganError(Reason.PARTNER_TERMINATED)
-    reason = read_text(request.reason, "reason", least=1, most=_REASON_CHARACTERS)
+    reason = read_reason(request.reason)
     changed = msgspec.structs.replace(
         partner, state=state, version=partner.version + 1, reason=reason
     )
@@ -134,6 +134,15 @@ def _change(
         bumps_generation=True,
         writes=(write_partner(changed),),
     )
+
+
+def read_reason(reason: str) -> str:
+    """Reads why an operator does something.
+
+    Raises:
+        RonganError: REQUEST_MALFORMED.
+    """
+    return read_text(reason, "reason", least=1, most=_REASON_CHARACTERS)
 
 
 def _partner_message(call: Call, partner: Partner) -> pb.Partner:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from rongan_share.services.call import (
+    RequestBytes,
     Scope,
     column_malformed,
     malformed,
@@ -16,7 +16,7 @@ from rongan_share.services.call import (
     read_number,
     read_text,
 )
-from rongan_share.wire.canonical import encode_bytes, encode_message
+from rongan_share.wire.canonical import encode_message
 from rongan_share.wire.frames import MAX_FRAME_TOKENS, MAX_SUBJECT_TOKENS, TOKEN_BYTES
 from rongan_share.wire.vocabulary import (
     Channel,
@@ -40,11 +40,10 @@ if TYPE_CHECKING:
 _ORIGIN_FIELDS = ("branch_code", "staff_ref", "system", "authorization_ref")
 _ORIGIN_BYTES = 64
 
-_KNOWN_TYPES = np.isin(np.arange(256), [int(kind) for kind in IdentifierType])
+_KNOWN_TYPES = bytes(IdentifierType)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """On what terms a question is asked.
 
     Attributes:
@@ -70,8 +69,7 @@ class Terms:
     at_least_sequence: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerdictQuestion:
+class VerdictQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked about N tokens.
 
     Attributes:
@@ -83,8 +81,8 @@ class VerdictQuestion:
         subject_end: Index after each subject's last token, or None if every token is its own
             subject.
         business_refs: 16 bytes for each token or subject, or empty.
-        canonical: Canonical bytes of the whole request.
-        digest: SHA-256 of the canonical request less its ids.
+        canonical: Canonical bytes of the whole request, in pieces.
+        content: The same less the request's ids; `Call.blind` makes a digest of it.
     """
 
     terms: Terms
@@ -94,8 +92,8 @@ class VerdictQuestion:
     types: NDArray[np.uint8] | None
     subject_end: NDArray[np.uint32] | None
     business_refs: bytes
-    canonical: bytes
-    digest: bytes
+    canonical: tuple[bytes, ...]
+    content: tuple[bytes, ...]
 
     @property
     def token_count(self) -> int:
@@ -124,6 +122,7 @@ def read_check(request: CheckSubjectRequest) -> VerdictQuestion:
     count = _count_tokens(request.tokens, MAX_SUBJECT_TOKENS)
     if request.business_ref:
         read_bytes(request.business_ref, TOKEN_BYTES, "business_ref")
+    sent = RequestBytes.of(request, ids=("request_id",))
     return VerdictQuestion(
         terms=_read_terms(request, ""),
         batch_id=read_bytes(request.request_id, TOKEN_BYTES, "request_id"),
@@ -132,8 +131,8 @@ def read_check(request: CheckSubjectRequest) -> VerdictQuestion:
         types=_read_types(request.types, count),
         subject_end=np.array([count], np.uint32),
         business_refs=request.business_ref,
-        canonical=encode_message(request),
-        digest=hashlib.sha256(encode_message(request, skip=("request_id",))).digest(),
+        canonical=sent.canonical,
+        content=sent.content,
     )
 
 
@@ -155,7 +154,9 @@ def read_frame(opening: VerdictOpen, frame: VerdictFrame) -> VerdictQuestion:
     Raises:
         RonganError: REQUEST_MALFORMED or COLUMN_MALFORMED, naming the field.
     """
-    count = _count_tokens(frame.tokens, MAX_FRAME_TOKENS)
+    sent = RequestBytes.of_frame(opening, frame, ids=("batch_id", "frame_number"))
+    tokens = sent.columns.get("tokens") or frame.tokens
+    count = _count_tokens(tokens, MAX_FRAME_TOKENS)
     if not frame.frame_number:
         raise malformed("frame.frame_number", "from 1")
     if frame.types and opening.type:
@@ -167,18 +168,16 @@ def read_frame(opening: VerdictOpen, frame: VerdictFrame) -> VerdictQuestion:
     subjects = count if subject_end is None else subject_end.size
     if len(frame.business_ref) not in (0, TOKEN_BYTES * subjects):
         raise column_malformed("business_ref", "16 bytes for each subject, or empty")
-    opened = encode_message(opening, skip=("batch_id",))
-    content = encode_message(frame, skip=("frame_number",))
     return VerdictQuestion(
         terms=_read_terms(opening, "open."),
         batch_id=opening.batch_id,
         frame_number=frame.frame_number,
-        tokens=frame.tokens,
+        tokens=tokens,
         types=types,
         subject_end=subject_end,
         business_refs=frame.business_ref,
-        canonical=encode_bytes(1, encode_message(opening)) + encode_bytes(2, encode_message(frame)),
-        digest=hashlib.sha256(encode_bytes(1, opened) + encode_bytes(2, content)).digest(),
+        canonical=sent.canonical,
+        content=sent.content,
     )
 
 
@@ -195,7 +194,9 @@ def _read_terms(message: CheckSubjectRequest | VerdictOpen, prefix: str) -> Term
         suite=read_number(Suite, message.suite, prefix + "suite"),
         epoch=message.epoch,
         detail_level=detail,
-        origin=_read_origin(message.origin, prefix + "origin."),
+        origin=_read_origin(message.origin, prefix + "origin.")
+        if message.HasField("origin")
+        else b"",
         at_least_sequence=message.at_least_sequence,
     )
 
@@ -222,10 +223,9 @@ def _read_types(types: bytes, count: int) -> NDArray[np.uint8] | None:
         return None
     if len(types) != count:
         raise column_malformed("types", "one byte for each token, or empty")
-    column = np.frombuffer(types, np.uint8)
-    if not _KNOWN_TYPES[column].all():
+    if types.translate(None, _KNOWN_TYPES):
         raise column_malformed("types", "known identifier types")
-    return column
+    return np.frombuffer(types, np.uint8)
 
 
 def _read_subjects(subject_end: bytes, count: int) -> NDArray[np.uint32] | None:

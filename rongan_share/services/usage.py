@@ -6,14 +6,9 @@ from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.quotas import get_quota_state
 from rongan_share.model.quota import Meter, bring_up_to_date, left_of
 from rongan_share.services.agreement_messages import quota_message
-from rongan_share.services.call import Call, Outcome, Scope
+from rongan_share.services.call import Call, Outcome
 from rongan_share.v1 import agreement_service_pb2 as pb
 from rongan_share.v1.verdict_service_pb2 import QuotaLeft
-
-
-def usage_scope(_: object) -> Scope:
-    """Says who may read its usage: the partner, however it stands, until it has left."""
-    return Scope(agreement_needed=False, open_to_suspended=True)
 
 
 def get_usage(call: Call, _: pb.GetUsageRequest) -> Outcome:

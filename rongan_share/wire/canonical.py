@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.descriptor import FieldDescriptor
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
 NONCE_BYTES = 32
 """Length of the nonce that blinds a commitment."""
+
+LONG_BYTES = 4_096
+"""From this length on a value is not copied behind its header."""
 
 _HEADER = struct.Struct("<HI")
 _INTEGER = struct.Struct("<HIQ")
@@ -66,31 +68,57 @@ def encode_message(message: Message, *, skip: Iterable[str] = ()) -> bytes:
     Returns:
         Its canonical bytes.
     """
-    parts: list[bytes] = []
     left_out = frozenset(skip)
-    for name, number, kind, repeated in _plan(message.DESCRIPTOR):
-        if name in left_out:
-            continue
-        if kind == _NESTED and not repeated and not message.HasField(name):
-            continue
-        value = getattr(message, name)
-        if not repeated:
-            parts.append(_encode(number, kind, value))
-        else:
+    return b"".join([piece for name, piece in encode_fields(message) if name not in left_out])
+
+
+def encode_fields(message: Message) -> list[tuple[str, bytes]]:
+    """Encodes a message field by field, for whoever needs it both whole and in part.
+
+    Args:
+        message: Any message without floating-point or map fields.
+
+    Returns:
+        Name and canonical bytes of each piece, in field-number order. A long value stands in a
+        piece of its own behind its header, so that nothing copies it before it is hashed.
+    """
+    pieces: list[tuple[str, bytes]] = []
+    # Only fields that are set are listed, in field-number order: the others have no bytes.
+    for field, value in message.ListFields():
+        name, number, kind, repeated = _plan(field)
+        if repeated:
             # An item of a list is kept even when it is empty, or positions would shift.
-            parts.extend(_encode_item(number, kind, item) for item in value)
-    return b"".join(parts)
+            pieces += [(name, _encode_item(number, kind, item)) for item in value]
+        elif kind == _WHOLE:
+            if value:
+                pieces.append((name, _INTEGER.pack(number, 8, value & _U64)))
+        else:
+            content = value if kind == _BYTES else _content(kind, value)
+            length = len(content)
+            if length >= LONG_BYTES:
+                pieces += [(name, _HEADER.pack(number, length)), (name, content)]
+            elif length:
+                pieces.append((name, _HEADER.pack(number, length) + content))
+    return pieces
 
 
-def commitment(nonce: bytes, canonical: bytes) -> bytes:
-    """Binds to canonical bytes without revealing them: SHA-256(nonce32 || canonical bytes)."""
-    return hashlib.sha256(nonce + canonical).digest()
+def nest(number: int, pieces: Sequence[bytes]) -> list[bytes]:
+    """Encodes one field of a nested message from the message's own pieces."""
+    length = sum(map(len, pieces))
+    return [_HEADER.pack(number, length), *pieces] if length else []
 
 
-def _encode(number: int, kind: int, value: Any) -> bytes:  # noqa: ANN401 - a field's own type
-    if kind == _WHOLE:
-        return encode_integer(number, int(value) & _U64)
-    return encode_bytes(number, _content(kind, value))
+def commitment(nonce: bytes, *canonical: bytes) -> bytes:
+    """Binds to canonical bytes without revealing them: SHA-256(nonce32 || canonical bytes).
+
+    Args:
+        nonce: 32 bytes.
+        canonical: The bytes, whole or in pieces.
+    """
+    digest = hashlib.sha256(nonce)
+    for piece in canonical:
+        digest.update(piece)
+    return digest.digest()
 
 
 def _encode_item(number: int, kind: int, value: Any) -> bytes:  # noqa: ANN401 - a field's own type
@@ -105,14 +133,13 @@ def _content(kind: int, value: Any) -> bytes:  # noqa: ANN401 - a field's own ty
         return bytes(value)
     if kind == _TEXT:
         return str(value).encode()
-    return encode_message(value)
+    return b"".join([piece for _, piece in encode_fields(value)])
 
 
 @cache
-def _plan(descriptor: Descriptor) -> tuple[tuple[str, int, int, bool], ...]:
-    """Lists a message's fields in number order: name, number, kind, repeated."""
-    fields = sorted(descriptor.fields, key=lambda field: field.number)
-    return tuple((f.name, f.number, _kind(f), f.is_repeated) for f in fields)
+def _plan(field: FieldDescriptor) -> tuple[str, int, int, bool]:
+    """Returns a field's name, number, kind, and whether it is repeated."""
+    return field.name, field.number, _kind(field), field.is_repeated
 
 
 def _kind(field: FieldDescriptor) -> int:

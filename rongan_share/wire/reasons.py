@@ -112,6 +112,12 @@ class Reason(Enum):
         ("limit", "cost"),
         Retry.AFTER_RETRY_INFO,
     )
+    TOO_MANY_CALLS = Refusal(
+        "RESOURCE_EXHAUSTED",
+        "the caller has too much under way at once",
+        ("limit", "most"),
+        Retry.SAME_CALL,
+    )
     FRAME_GAP = Refusal("FAILED_PRECONDITION", "a frame was skipped", ("expected",), Retry.NEVER)
     EPOCH_NOT_OPEN = Refusal(
         "FAILED_PRECONDITION",
@@ -149,7 +155,7 @@ class Reason(Enum):
         Retry.SAME_CALL,
     )
     STORE_BUSY = Refusal(
-        "UNAVAILABLE", "the answer was decided again too often", (), Retry.SAME_CALL
+        "UNAVAILABLE", "the store is busy; nothing was answered", (), Retry.SAME_CALL
     )
     STORE_FAILED = Refusal(
         "UNAVAILABLE", "the commit failed; nothing was answered", (), Retry.SAME_CALL

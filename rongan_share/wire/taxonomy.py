@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, fields
-from functools import cache, cached_property
+from functools import cache, cached_property, reduce
 from importlib.resources import files
+from operator import or_
 from typing import TYPE_CHECKING, Final
 
 from rongan_share.wire.malformed import MalformedError
@@ -115,6 +116,9 @@ class Taxonomy:
     expiry_rules: tuple[ExpiryRule, ...] = ()
     base_confidence: tuple[tuple[int, ...], ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.version)  # every question looks up what was made of its taxonomy
+
     def find_code(self, code: str) -> Category | None:
         """Finds a category by its code; None when there is no such category."""
         return self._categories_by_code.get(code)
@@ -143,7 +147,7 @@ class Taxonomy:
 
     def bits_for_purpose(self, purpose: Purpose) -> int:
         """The bits of all categories that this purpose may ask for, shareable or not."""
-        return _union(c for c in self.categories if purpose in c.purposes)
+        return self._bits_by_purpose[purpose]
 
     def bits_of(self, codes: Iterable[str]) -> int:
         """The bits of these codes.
@@ -196,6 +200,10 @@ class Taxonomy:
     def allowlist_bit(self) -> int:
         """The bit number (not the mask) of the allowlist."""
         return self.by_code(ALLOWLIST_CODE).bit
+
+    @cached_property
+    def _bits_by_purpose(self) -> dict[Purpose, int]:
+        return {p: _union(c for c in self.categories if p in c.purposes) for p in Purpose}
 
     @cached_property
     def _categories_by_code(self) -> dict[str, Category]:
@@ -275,6 +283,7 @@ def _check_category(row: TomlTable, category: Category, known_rules: frozenset[s
     inquiry = Purpose.PUBLIC_INQUIRY in category.purposes
     # The allowlist is never shown, but must work for every purpose.
     inquiry_allowed = category.public or category.code == ALLOWLIST_CODE
+    cap_on_optional = category.expiry_optional and category.expiry_cap_days
     for column, rule, holds in (
         ("code", "must be a letter and a digit", _CODE.fullmatch(category.code) is not None),
         (
@@ -285,11 +294,7 @@ def _check_category(row: TomlTable, category: Category, known_rules: frozenset[s
         ("purposes", "PUBLIC_INQUIRY needs public", inquiry_allowed or not inquiry),
         ("public", "needs the purpose PUBLIC_INQUIRY", inquiry or not category.public),
         ("public", "needs shareable", category.shareable or not category.public),
-        (
-            "expiry_cap_days",
-            "must be 0 where expiry is optional",
-            not (category.expiry_optional and category.expiry_cap_days),
-        ),
+        ("expiry_cap_days", "must be 0 where expiry is optional", not cap_on_optional),
         ("expiry_rule", "names no rule", category.expiry_rule in known_rules),
     ):
         row.require(column, rule, holds=holds)
@@ -331,8 +336,7 @@ def _refuse_repeats(column: str, values: Iterable[tuple[str, object]]) -> None:
     seen: set[object] = set()
     for name, value in values:
         if value in seen:
-            field = f"{name}.{column}"
-            raise MalformedError(field, "is taken by an earlier row")
+            raise MalformedError(f"{name}.{column}", "is taken by an earlier row")
         seen.add(value)
 
 
@@ -342,7 +346,4 @@ def _columns_of(noun: type[Category | ExpiryRule]) -> tuple[str, ...]:
 
 
 def _union(categories: Iterable[Category]) -> int:
-    bits = 0
-    for category in categories:
-        bits |= 1 << category.bit
-    return bits
+    return reduce(or_, (1 << category.bit for category in categories), 0)

@@ -14,12 +14,10 @@ from multiprocessing.context import assert_spawning
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.identifiers import CANONICAL_VERSION, PART_SEPARATOR, Canonical
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.vocabulary import Suite
-
-TOKEN_BYTES = 16
-"""Length of a token, bytes."""
 
 EPOCH_KEY_BYTES = 32
 """Length of an epoch key, bytes."""

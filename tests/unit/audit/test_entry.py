@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from rongan_share.audit.entry import ENTRY_VERSION, Entry, parse_entry
 

@@ -3,17 +3,17 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger import counters, entries, quotas
 from rongan_share.ledger.committer import Charge, Committed, Committer, Placement, Proposal
 from rongan_share.ledger.environment import Ledger, Table, Transaction
+from rongan_share.ledger.promise import Promise
 from rongan_share.ledger.sealed import seal
 from rongan_share.model.quota import Meter, Quota
 from rongan_share.wire.days import shanghai_day
@@ -56,9 +56,9 @@ class Desk:
         return raws
 
 
-def _result(future: Future[Committed]) -> Committed | BaseException:
-    error = future.exception(timeout=10)
-    return future.result() if error is None else error
+def _result(promise: Promise[Committed]) -> Committed | BaseException:
+    error = promise.exception(timeout=10)
+    return promise.result() if error is None else error
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_registry_shows_what_is_in_force(ledger: Ledger) -> None:
     assert registry.epoch == epoch
     assert registry.agreements == {"bank": agreement(1, AgreementState.ACTIVE)}
     assert registry.newest_versions == {"bank": 2}
-    assert registry.suspended_numbers() == frozenset()
+    assert registry.suspended_numbers == frozenset()
 
 
 def test_ledger_without_an_epoch_is_corrupt(ledger: Ledger) -> None:
