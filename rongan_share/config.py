@@ -15,17 +15,30 @@ Part = TypeVar("Part", "KeySettings", "TlsSettings")
 FILE_NAME = "hub.toml"
 """Name of the configuration in a hub's home."""
 
+MOST_WORKERS = 64
+"""Most processes that may listen: each holds threads, readers' slots and memory of its own."""
+
 
 class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the hub listens.
 
     Attributes:
         address: Host and port of the main listener; port 0 takes a free one.
-        max_streams: Streams that get a thread at once over all partners; more of them queue.
+        max_streams: Streams that get a thread at once in one worker, over all partners; more of
+            them queue.
+        workers: Processes that listen there.
+        calls_per_caller: Unary calls that one caller may have under way at once in one worker.
+        streams_per_caller: Streams that one caller may have open at once in one worker.
+        bytes_per_caller: Bytes of frames, received and not yet answered, that one caller may have
+            in one worker over all its streams; the worker needs about five times as many for them.
     """
 
     address: str
     max_streams: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 2_000
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MOST_WORKERS)] = 1
+    calls_per_caller: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
+    streams_per_caller: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
+    bytes_per_caller: Annotated[int, msgspec.Meta(ge=1)] = 16 << 20
 
 
 class KeySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

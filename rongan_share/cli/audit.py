@@ -129,7 +129,7 @@ def _cells(index: int, entry: Entry) -> tuple[object, ...]:
 
 def _facts(index: int, entry: Entry) -> dict[str, object]:
     """Puts an entry into JSON; byte strings as hexadecimal."""
-    fields = ((name, getattr(entry, name)) for name in Entry.__slots__ if name != "time_ns")
+    fields = ((name, getattr(entry, name)) for name in Entry.__struct_fields__ if name != "time_ns")
     facts = {name: value.hex() if isinstance(value, bytes) else value for name, value in fields}
     facts |= {"counts": dict(entry.counts), "facts": dict(entry.facts)}
     return {"entry_index": index, "time": _time(entry), **facts}

@@ -131,6 +131,8 @@ data_directory = "data"
 
 [listen]
 address = {json.dumps(plan.address)}
+# Processes that answer calls; no more than the machine has cores to spare.
+workers = 1
 
 [keys]
 hub_key = "keys/hub-1.key"

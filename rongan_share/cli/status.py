@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from partner_sdk.cli.settings import example
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.v1 import operator_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
 
 
 @click.command(help=say("help.status"), epilog=example("rongan-hub --home hub --as alice status"))
@@ -22,9 +26,12 @@ def status(options: Options) -> None:
     facts = {
         "hub_id": answer.hub_id,
         "version": answer.version,
-        "started_time": answer.started_time.ToDatetime(tzinfo=UTC).isoformat(),
+        "started_time": _instant(answer.started_time),
         "list_sequence": answer.list_sequence,
         "served_sequence": answer.served_sequence,
+        "frozen_sequence": answer.frozen_sequence,
+        "frozen_time": _instant(answer.frozen_time) if answer.frozen_sequence else "",
+        "tail_count": answer.tail_count,
         "listing_count": answer.listing_count,
         "partner_count": answer.partner_count,
         "entry_count": answer.entry_count,
@@ -35,3 +42,7 @@ def status(options: Options) -> None:
         "clock_offset_seconds": answer.clock_offset_seconds,
     }
     options.show(facts, facts.items())
+
+
+def _instant(stamp: Timestamp) -> str:
+    return stamp.ToDatetime(tzinfo=UTC).isoformat()

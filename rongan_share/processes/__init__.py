@@ -1,1 +1,1 @@
-"""Processes of the hub. One worker for now: server, committer, follower."""
+"""Processes of the hub: a supervisor, workers that answer calls, a keeper."""

@@ -5,13 +5,16 @@ A hub process keeps its port over restarts, so that clients may find it again, a
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
 import select
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +35,7 @@ from rongan_share.ledger.entries import list_entries
 from rongan_share.ledger.environment import Ledger
 from rongan_share.wire.days import shanghai_day
 from tests.support.hub import HubUnderTest, Stubs
+from tests.support.kernel import children_of
 from tests.support.pki import TRUST_DOMAIN, Minted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,8 +73,9 @@ class Done:
 class HubProcess(HubUnderTest):
     """A hub that `rongan-hub serve` runs in a process of its own, on the machine's clock."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, workers: int = 1) -> None:
         self._port = free_port()
+        self.workers = workers
         self._served = False
         self.process: subprocess.Popen[str] | None = None
         plan = Plan(trust_domain=TRUST_DOMAIN, address=f"127.0.0.1:{self._port}")
@@ -89,9 +94,10 @@ class HubProcess(HubUnderTest):
 
     def launch(self) -> subprocess.Popen[str]:
         """Starts the process and does not wait for it."""
+        words = ("--home", str(self.home), "--json", "serve", "--workers", str(self.workers))
         with (self.home / "stderr.log").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _HUB, "--home", str(self.home), "--json", "serve"],
+                [sys.executable, "-c", _HUB, *words],
                 cwd=ROOT,
                 env=clean_environment(),
                 stdout=subprocess.PIPE,
@@ -107,13 +113,13 @@ class HubProcess(HubUnderTest):
         takes another; one that clients come back to tries its own again.
         """
         for _ in range(START_TRIES):
-            said = self._said()
+            said = self.said()
             line = first_line(self.launch())
             if "serving" in line:
                 self._served = True
                 return
             self.kill()
-            fault = self._said().removeprefix(said)
+            fault = self.said().removeprefix(said)
             assert "cannot listen" in fault, line + fault
             if not self._served:
                 self._move()
@@ -128,10 +134,48 @@ class HubProcess(HubUnderTest):
         assert self._reap() == 0, (self.home / "stderr.log").read_text()
 
     def kill(self) -> None:
-        """Kills the process at once; channels find out by themselves."""
+        """Kills it at once, all of it; channels find out by themselves."""
+        self.kill_supervisor()
+        self.await_family()
+
+    def kill_supervisor(self) -> None:
+        """Kills the process that was launched and nothing else."""
         assert self.process is not None
         self.process.kill()
         self._reap()
+
+    def await_end(self) -> int:
+        """Waits until it ends by itself; returns its exit code."""
+        return self._reap()
+
+    def await_family(self) -> None:
+        """Waits until every process of a killed hub has ended."""
+        folder = os.open(self.settings.data_directory, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        finally:
+            os.close(folder)
+
+    def children(self) -> dict[str, int]:
+        """Lists the processes of the hub by name."""
+        assert self.process is not None
+        return children_of(self.process.pid)
+
+    def kill_child(self, name: str) -> int:
+        """Kills one process of the hub at once; returns how often it had come back before."""
+        times = self._comebacks(name)
+        os.kill(self.children()[name], signal.SIGKILL)
+        return times
+
+    def await_child(self, name: str, times: int) -> None:
+        """Waits until a process has come back once more than so many times."""
+        end = time.monotonic() + START_SECONDS
+        while self._comebacks(name) <= times:
+            assert time.monotonic() < end, f"{name} does not come back"
+            time.sleep(0.02)
+
+    def _comebacks(self, name: str) -> int:
+        return self.said().count(f"{name} serves again")
 
     def revive(self) -> None:
         """Starts a killed hub again and connects its operators anew."""
@@ -186,15 +230,15 @@ class HubProcess(HubUnderTest):
         """Runs `rongan-hub` on its home."""
         return run_hub_command(self.home, *words)
 
+    def said(self) -> str:
+        """Reads what its processes wrote to stderr."""
+        log = self.home / "stderr.log"
+        return log.read_text() if log.exists() else ""
+
     def _close_channels(self) -> None:
         for channel in self._channels:
             channel.close()
         self._channels.clear()
-
-    def _said(self) -> str:
-        """Reads what its processes wrote to stderr."""
-        log = self.home / "stderr.log"
-        return log.read_text() if log.exists() else ""
 
     def _move(self) -> None:
         """Takes another port."""
@@ -218,9 +262,9 @@ class HubProcess(HubUnderTest):
 
 
 @contextmanager
-def hub_process(home: Path) -> Iterator[HubProcess]:
+def hub_process(home: Path, workers: int = 1) -> Iterator[HubProcess]:
     """Runs a new hub for a block; it is killed if it does not end by itself."""
-    hub = HubProcess(home)
+    hub = HubProcess(home, workers)
     try:
         yield hub
         hub.stop()

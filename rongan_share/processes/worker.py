@@ -1,0 +1,207 @@
+"""A worker: puts the walk together over an open ledger, listens, answers, drains."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import grpc
+from cryptography.hazmat.primitives.serialization import Encoding
+from grpc_health.v1 import health, health_pb2
+
+from rongan_share import __version__
+from rongan_share.columns.follower import Follower
+from rongan_share.errors import StartRefusedError
+from rongan_share.gate.admission import Admission, Limits
+from rongan_share.gate.handlers import Gate
+from rongan_share.gate.health import health_handlers
+from rongan_share.gate.refusals import RefusalBook
+from rongan_share.gate.registries import Registries
+from rongan_share.gate.table import route_table
+from rongan_share.gate.walk import Walk
+from rongan_share.ledger.cipher import TokenCipher, read_key
+from rongan_share.ledger.committer import Committer
+from rongan_share.ledger.counters import get_hub_id, get_key_check
+from rongan_share.ledger.side_keys import SideKeys
+from rongan_share.processes.column_folder import columns_under
+from rongan_share.processes.epoch_keys import EpochKeys
+from rongan_share.processes.listener import load_certificate, server_credentials
+from rongan_share.services.hub import HubFacts
+from rongan_share.wire.taxonomy import packaged_taxonomy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from rongan_share.clock import Clock
+    from rongan_share.config import Settings
+    from rongan_share.gate.routes import Route
+    from rongan_share.ledger.environment import Ledger
+
+UNARY_THREADS = 256
+"""Threads beyond one for each admitted stream."""
+
+SERVER_OPTIONS = (
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.server_handshake_timeout_ms", 5_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.http.overload_protection", 0),
+    ("grpc.server.max_pending_requests", 10_000),
+)
+"""Server options of gRPC.
+
+A slow reader pins 128 KiB, not megabytes; half-open and idle connections end; calls above the pool
+queue instead of failing. Messages stay at gRPC's 4 MiB.
+"""
+
+
+class Worker:
+    """Everything of a hub that answers calls, in one process.
+
+    Its life: `prepare`, `listen`, `serve`, `drain`, `close`.
+
+    Args:
+        settings: The hub's configuration.
+        ledger: The open store; whoever opened it closes it.
+        clock: Tells the time.
+        table: The route table; the whole one by default.
+        started: When the hub began.
+        shares_port: Whether other workers of the hub listen on the same port. If not, a second
+            hub there is refused.
+
+    Attributes:
+        port: Where it listens; 0 until then.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        *,
+        clock: Clock,
+        started: datetime,
+        table: Mapping[str, Route] | None = None,
+        shares_port: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        data = settings.data_directory
+        key = read_key(settings.keys.hub_key, data_directory=data)
+        epoch_keys = EpochKeys(settings.keys.epoch_keys, data_directory=data)
+        side_keys = SideKeys(key)
+        self.follower = Follower(ledger, columns_under(side_keys, settings, ledger))
+        self.committer = Committer(ledger, clock, self.follower.announce)
+        self._refusals = RefusalBook(self.committer, clock)
+        self.walk = Walk(
+            ledger=ledger,
+            follower=self.follower,
+            committer=self.committer,
+            clock=clock,
+            hub=self._facts(key, side_keys, epoch_keys=epoch_keys, started=started),
+            registries=Registries(),
+        )
+        self._verify_keys(epoch_keys)
+        gate = Gate(
+            self.walk,
+            self._refusals,
+            route_table() if table is None else table,
+            admission=self._admission(),
+        )
+        self._health = health.HealthServicer()
+        self._server = self._make_server(gate, shares_port=shares_port)
+        self._credentials = server_credentials(settings.tls)
+        self.port = 0
+        self._ending = ExitStack()
+
+    def prepare(self) -> None:
+        """Reads the journal and begins to commit; no call is answered yet.
+
+        Raises:
+            RonganError: The journal cannot be read.
+        """
+        # What was started is stopped in the opposite order, whatever fails on the way.
+        with self._ending.pop_all() as ending:
+            self.follower.start()
+            ending.callback(self.follower.stop)
+            self.committer.start()
+            ending.callback(self.committer.stop)
+            self._ending = ending.pop_all()
+
+    def listen(self) -> None:
+        """Takes connections, for `serve` to answer: before it is prepared they would only wait.
+
+        Raises:
+            StartRefusedError: Somebody else is there.
+        """
+        address = self._settings.listen.address
+        try:
+            self.port = self._server.add_secure_port(address, self._credentials)
+        except RuntimeError:
+            raise StartRefusedError(f"cannot listen on {address}; is another hub there?") from None
+
+    def serve(self) -> None:
+        """Answers calls from now on."""
+        self._refusals.start()
+        self._server.start()
+        self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+    def drain(self, grace_seconds: float) -> None:
+        """Refuses new calls, lets those under way finish, enters the refusals that are counted."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace_seconds).wait()
+        self._refusals.stop()
+
+    def close(self) -> None:
+        """Commits what is queued and ends what `prepare` began."""
+        self._ending.close()
+
+    def _facts(
+        self, key: bytes, side_keys: SideKeys, *, epoch_keys: EpochKeys, started: datetime
+    ) -> HubFacts:
+        with self._ledger.read() as txn:
+            hub_id = get_hub_id(txn)
+        issuer = load_certificate(self._settings.tls.client_intermediate)
+        return HubFacts(
+            hub_id=hub_id,
+            version=__version__,
+            started=started,
+            trust_domain=self._settings.trust_domain,
+            clock_offset_seconds=self._settings.clock.offset_seconds,
+            taxonomy=packaged_taxonomy(),
+            cipher=TokenCipher(key, key_id=self._settings.keys.hub_key_id),
+            side_keys=side_keys,
+            epoch_key=epoch_keys.read,
+            client_issuer_der=issuer.public_bytes(Encoding.DER),
+            used_bytes=self._ledger.used_bytes,
+        )
+
+    def _verify_keys(self, epoch_keys: EpochKeys) -> None:
+        """Refuses to serve with other keys than the store's: all would read as not listed."""
+        key_id = self._settings.keys.hub_key_id
+        with self._ledger.read() as txn:
+            known = get_key_check(txn, key_id)
+            epoch = self.walk.registries.current(txn).epoch
+        if known != self.walk.hub.side_keys.check_value:
+            path = self._settings.keys.hub_key
+            raise StartRefusedError(f"{path} is not key {key_id} of this store")
+        epoch_keys.verify(epoch)
+
+    def _make_server(self, gate: Gate, *, shares_port: bool) -> grpc.Server:
+        threads = self._settings.listen.max_streams + UNARY_THREADS
+        probes = health_handlers(self._health, gate.admission, gate.claim)
+        return grpc.server(
+            ThreadPoolExecutor(threads, thread_name_prefix="call"),
+            handlers=[*gate.handlers(), probes],
+            options=(*SERVER_OPTIONS, ("grpc.so_reuseport", int(shares_port))),
+        )
+
+    def _admission(self) -> Admission:
+        listen = self._settings.listen
+        return Admission(
+            Limits(
+                calls=listen.calls_per_caller,
+                streams=listen.streams_per_caller,
+                bytes=listen.bytes_per_caller,
+            )
+        )
