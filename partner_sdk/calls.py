@@ -16,6 +16,7 @@ from partner_sdk.retry import CALL_POLICY, Failure, RetryPolicy, decide_wait
 from rongan_share.v1.agreement_service_pb2_grpc import AgreementServiceStub
 from rongan_share.v1.contribution_service_pb2_grpc import ContributionServiceStub
 from rongan_share.v1.verdict_service_pb2_grpc import VerdictServiceStub
+from rongan_share.wire.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +163,7 @@ class Connections:
             wait = decide_wait(failure, self._policy, random=self.timing.random())
             if wait is None or self.timing.monotonic() + wait >= deadline:
                 raise refused
-            quota_waited = quota_waited or refused.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+            quota_waited = quota_waited or refused.reason is Reason.QUOTA_EXCEEDED
             self.timing.sleep(wait)
 
     def close(self) -> None:

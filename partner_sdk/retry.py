@@ -63,6 +63,15 @@ class Failure:
     quota_waited: bool = False
 
 
+def _passes(failure: Failure) -> bool:
+    """Tells whether what failed is likely to pass by itself."""
+    if failure.reason is Reason.TOO_MANY_CALLS:
+        return True
+    # A hub that stops may end a call that had arrived but not begun so, without a word of its own.
+    cut = failure.code is grpc.StatusCode.CANCELLED and failure.reason is None
+    return cut or failure.code is grpc.StatusCode.UNAVAILABLE
+
+
 def decide_wait(failure: Failure, policy: RetryPolicy, *, random: float) -> float | None:
     """Decides how long to wait before the next try.
 
@@ -82,7 +91,7 @@ def decide_wait(failure: Failure, policy: RetryPolicy, *, random: float) -> floa
         if failure.quota_waited or wait is None or wait > policy.longest_quota_seconds:
             return None
         return wait + random * policy.first_seconds
-    if failure.code is not grpc.StatusCode.UNAVAILABLE:
+    if not _passes(failure):
         return None
     # What the hub asks for is a floor; the jitter on top keeps its callers from coming back at
     # once.

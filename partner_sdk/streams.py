@@ -22,6 +22,7 @@ from partner_sdk.errors import (
     refusal_from_rpc_error,
 )
 from partner_sdk.retry import Failure, RetryPolicy, decide_wait
+from rongan_share.wire.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -184,7 +185,7 @@ class FrameExchange(Generic[RequestT, AnswerT]):
         if wait is None:
             raise self._refused(refusal)
         self._attempt += 1
-        self._quota_waited = refusal.code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        self._quota_waited = refusal.reason is Reason.QUOTA_EXCEEDED
         self._timing.sleep(wait)
 
     def _refused(self, refusal: Refusal) -> HubRefusalError:

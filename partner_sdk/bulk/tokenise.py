@@ -21,9 +21,10 @@ from partner_sdk.bulk.numbers import DROPPED, NUMBER_RULES, ODD, NumberRule
 from partner_sdk.bulk.outcome import Reject, TokenColumns
 from partner_sdk.bulk.texts import TEXT_RULES, TextRule
 from partner_sdk.sources.rows import parse_type
+from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.identifiers import CANONICAL_VERSION, SPECS, Grade, parse_identifier
 from rongan_share.wire.malformed import MalformedError
-from rongan_share.wire.tokens import TOKEN_BYTES, Tokenizer
+from rongan_share.wire.tokens import Tokenizer
 from rongan_share.wire.vocabulary import IdentifierType, RowFlag
 
 if TYPE_CHECKING:

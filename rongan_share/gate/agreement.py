@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rongan_share.errors import Reason, RonganError
-from rongan_share.model.partner import HolderKind, Partner, PartnerState
+from rongan_share.model.partner import Partner, PartnerState
 from rongan_share.wire.days import date_of_day
 
 if TYPE_CHECKING:
@@ -13,26 +13,6 @@ if TYPE_CHECKING:
     from rongan_share.model.caller import Caller
     from rongan_share.model.registry import Registry
     from rongan_share.services.call import Scope
-
-
-def verify_audience(caller: Caller, audience: HolderKind) -> None:
-    """Refuses callers of the wrong kind.
-
-    Raises:
-        RonganError: CALLER_KIND_REFUSED.
-    """
-    if caller.kind is not audience:
-        raise RonganError(Reason.CALLER_KIND_REFUSED)
-
-
-def verify_operator(caller: Caller, registry: Registry) -> None:
-    """Refuses operators who may not act.
-
-    Raises:
-        RonganError: CALLER_UNKNOWN for a disabled operator.
-    """
-    if not registry.operators[caller.caller_id].enabled:
-        raise RonganError(Reason.CALLER_UNKNOWN)
 
 
 def verify_scope(caller: Caller, registry: Registry, scope: Scope, *, day: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, NoReturn
 
 import grpc
@@ -20,9 +20,12 @@ from rongan_share.gate.streams import Arrival, FrameRefused, answer_frames
 from rongan_share.gate.walk import Peer, Walk
 
 if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
+    from rongan_share.gate.admission import Admission, StreamPlace
     from rongan_share.gate.refusals import RefusalBook
+    from rongan_share.model.caller import ClaimedCaller
 
 PACKAGE = "rongan_share.v1"
 """Package of every service."""
@@ -32,12 +35,24 @@ _log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Turns the route table into gRPC handlers."""
+    """Turns the route table into gRPC handlers.
 
-    def __init__(self, walk: Walk, refusals: RefusalBook, table: Mapping[str, Route]) -> None:
+    Attributes:
+        admission: Holds each certificate to its places.
+    """
+
+    def __init__(
+        self,
+        walk: Walk,
+        refusals: RefusalBook,
+        table: Mapping[str, Route],
+        *,
+        admission: Admission,
+    ) -> None:
         self._walk = walk
         self._refusals = refusals
         self._table = table
+        self.admission = admission
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """Returns one handler for each service; bytes are parsed inside the walk, not before it."""
@@ -58,15 +73,23 @@ class Gate:
 
             return grpc.stream_stream_rpc_method_handler(stream)
 
-        def unary(request: bytes, context: grpc.ServicerContext) -> bytes:
-            return self._unary(route, request, context)
+        def unary(requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            return self._unary(route, requests, context)
 
-        return grpc.unary_unary_rpc_method_handler(unary)
+        # A unary handler of gRPC waits for its message before it is called, in a thread that
+        # calls which never send one would hold: so many of them, and nobody is answered.
+        return grpc.stream_unary_rpc_method_handler(unary)
 
-    def _unary(self, route: Route, raw: bytes, context: grpc.ServicerContext) -> bytes:
+    def _unary(
+        self, route: Route, requests: Iterator[bytes], context: grpc.ServicerContext
+    ) -> bytes:
         peer = peer_of(context)()
         try:
-            return self._walk.answer(route, peer, reader(route, raw)).SerializeToString()
+            with self.admission.call(self.claim(peer)):
+                raw = next(received(requests, context), None)
+                if raw is None:
+                    return _nothing_came(context)
+                return self._walk.answer(route, peer, reader(route, raw)).SerializeToString()
         except Exception as error:  # noqa: BLE001 - the one place where faults end
             self._refuse(route, peer, error, context=context)
 
@@ -75,12 +98,13 @@ class Gate:
     ) -> Iterator[bytes]:
         make_peer = peer_of(context)
         try:
-            arrivals = (
-                Arrival(make_peer(), partial(parse, route, raw))
-                for raw in received(requests, context)
-            )
-            self._walk.admit(route, make_peer())
-            yield from answer_frames(self._walk, route, arrivals)
+            opened = make_peer()
+            with self.admission.stream(self.claim(opened)) as place:
+                self._walk.admit(route, opened)
+                arrivals = arriving(route, received(requests, context), make_peer, place=place)
+                for answer in answer_frames(self._walk, route, arrivals):
+                    yield answer
+                    place.give()
         except FrameRefused as refused:
             self._refuse(
                 route,
@@ -91,6 +115,13 @@ class Gate:
             )
         except Exception as error:  # noqa: BLE001 - the one place where faults end
             self._refuse(route, make_peer(), error, context=context)
+
+    def claim(self, peer: Peer) -> ClaimedCaller | None:
+        """Reads whose place a call takes; None if its certificate names nobody."""
+        try:
+            return self._walk.claim(peer)
+        except RonganError:
+            return None
 
     def _refuse(
         self,
@@ -124,9 +155,30 @@ def reader(route: Route, raw: bytes) -> Callable[[], Reading]:
 
     def read() -> Reading:
         message = parse(route, raw)
-        return Reading(message, b"") if route.read is None else route.read(message)
+        return Reading(message, ()) if route.read is None else route.read(message)
 
     return read
+
+
+def _nothing_came(context: grpc.ServicerContext) -> bytes:
+    """Ends a unary call without a message: gone callers hear nothing, others that it is missing."""
+    if context.is_active():
+        raise RonganError(Reason.REQUEST_MALFORMED, field="request", rule="a message")
+    return b""
+
+
+def arriving(
+    route: Route,
+    requests: Iterator[bytes],
+    make_peer: Callable[[], Peer],
+    *,
+    place: StreamPlace,
+) -> Iterator[Arrival]:
+    """Yields the messages of a stream, each frame once there is room for it."""
+    for number, raw in enumerate(requests):
+        if number:
+            place.take(len(raw))
+        yield Arrival(make_peer(), partial(parse, route, raw))
 
 
 def received(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
@@ -159,9 +211,19 @@ def _refuse_unknown(message: Message, prefix: str) -> None:
     unknown = UnknownFieldSet(message)
     if len(unknown):
         raise RonganError(Reason.FIELD_NOT_SERVED, field=f"{prefix}#{unknown[0].field_number}")
-    for field, value in message.ListFields():
-        if field.message_type is not None and not field.is_repeated:
-            _refuse_unknown(value, f"{prefix}{field.name}.")
+    for name in _nested_fields(message.DESCRIPTOR):
+        if message.HasField(name):
+            _refuse_unknown(getattr(message, name), f"{prefix}{name}.")
+
+
+@cache
+def _nested_fields(descriptor: Descriptor) -> tuple[str, ...]:
+    """Lists the fields that are a message; listing what is set would copy whole columns."""
+    return tuple(
+        field.name
+        for field in descriptor.fields
+        if field.message_type is not None and not field.is_repeated
+    )
 
 
 def peer_of(context: grpc.ServicerContext) -> Callable[[], Peer]:

@@ -114,6 +114,26 @@ def verify_claim(claim: ClaimedCaller, registry: Registry, *, now: datetime) -> 
     return Caller(claim.kind, claim.caller_id, claim.serial_hex)
 
 
+def verify_audience(caller: Caller, audience: HolderKind) -> None:
+    """Refuses callers of the wrong kind.
+
+    Raises:
+        RonganError: CALLER_KIND_REFUSED.
+    """
+    if caller.kind is not audience:
+        raise RonganError(Reason.CALLER_KIND_REFUSED)
+
+
+def verify_operator(caller: Caller, registry: Registry) -> None:
+    """Refuses operators who may not act.
+
+    Raises:
+        RonganError: CALLER_UNKNOWN for a disabled operator.
+    """
+    if not registry.operators[caller.caller_id].enabled:
+        raise RonganError(Reason.CALLER_UNKNOWN)
+
+
 def unreadable(rule: str) -> RonganError:
     """Returns the refusal of a certificate that names no caller."""
     return RonganError(Reason.IDENTITY_UNREADABLE, rule=rule)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from rongan_share.errors import StartRefusedError
 from rongan_share.model.partner import HolderKind
 from rongan_share.model.quota import Meter
@@ -36,17 +38,16 @@ class AuditKind(Enum):
     ADMINISTRATION = "ADMINISTRATION"
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """A request that was read.
 
     Attributes:
         question: What the service is asked.
-        canonical: Canonical bytes of the request.
+        canonical: Canonical bytes of the request, in pieces.
     """
 
     question: Question
-    canonical: bytes
+    canonical: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Route:
 
     Attributes:
         method: Service and RPC, as in `VerdictService/CheckSubject`.
-        listener: Where it is served.
+        listener: Where it is served. There is one listener yet, so only the check at start asks.
         audience: Who may call it at all.
         audit_kind: Class of its entries.
         request: Message class of the request.
@@ -81,6 +82,8 @@ class Route:
         frames: How frames are read; None for unary.
         serve: Answers; None for an RPC that is not served yet.
         secret_fields: Fields of the answer that no commitment may cover.
+        most: What a question costs at the very most, told without looking anything up; None if
+            that cannot be told, so that each is priced before it is served.
     """
 
     method: str
@@ -95,6 +98,7 @@ class Route:
     frames: FrameSide | None
     serve: Callable[[Call, Question], Outcome] | None
     secret_fields: tuple[str, ...] = ()
+    most: Callable[[Question], int] | None = None
 
 
 def free(_call: Call, _question: Question) -> int:
@@ -137,6 +141,9 @@ def table_of(rows: Iterable[Route], files: Iterable[FileDescriptor]) -> Mapping[
 
 
 def _verify_complete(row: Route) -> None:
+    # Rows are put together from shared parts, where annotations bind nothing.
+    if row.listener not in tuple(Listener) or row.audit_kind not in tuple(AuditKind):
+        raise StartRefusedError(f"{row.method} needs a listener and an audit kind")
     if (row.audience is HolderKind.PARTNER) != (row.scope is not None):
         raise StartRefusedError(
             f"{row.method}: partners' routes need a scope, operators' have none"

@@ -76,14 +76,21 @@ def answer_frames(walk: Walk, route: Route, arrivals: Iterator[Arrival]) -> Iter
     if side.read_ahead:
         decided = _ahead(decided)
     for item in decided:
-        if item.pending is None:
-            cause = item.cause or RonganError(Reason.INTERNAL)
-            raise FrameRefused(item.frame_number, cause, item.peer)
-        try:
-            answer = walk.settle(item.pending)
-        except RonganError as error:
-            raise FrameRefused(item.frame_number, error, item.peer) from error
-        yield answer.SerializeToString()
+        encoded = _settle(walk, item)
+        # A caller that does not read its answers pins this one, and nothing else of its frame.
+        del item
+        yield encoded
+
+
+def _settle(walk: Walk, item: _Decided) -> bytes:
+    """Waits for a frame to be durable; returns its answer."""
+    if item.pending is None:
+        cause = item.cause or RonganError(Reason.INTERNAL)
+        raise FrameRefused(item.frame_number, cause, item.peer)
+    try:
+        return walk.settle(item.pending).SerializeToString()
+    except RonganError as error:
+        raise FrameRefused(item.frame_number, error, item.peer) from error
 
 
 def _decide_frames(
@@ -106,7 +113,12 @@ def _decide_frames(
             expected = number + 1
             pending = walk.decide(route, peer, partial(side.read, opening, frame), after=after)
             after = pending.link
-            yield _Decided(number, peer, pending, None)
+            decided = _Decided(number, peer, pending, None)
+            # Nor does it pin what the frame was read from.
+            del arrival, frame, pending
+            yield decided
+            del decided
+            number, peer = 0, None
     except Exception as error:  # noqa: BLE001 - handed to the gate, which knows what to do with it
         yield _Decided(number, peer, None, error)
 
@@ -134,7 +146,7 @@ def _read_frame(message: Any) -> Any:  # noqa: ANN401 - a route's own message
 
 def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
     """Decides further frames in a thread of their own while earlier ones commit."""
-    ready: queue.Queue[_Decided | None] = queue.Queue(READ_AHEAD)
+    ready: queue.Queue[_Decided | None] = queue.Queue(READ_AHEAD - 1)
     over = threading.Event()
 
     def run() -> None:
@@ -142,14 +154,14 @@ def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
             for item in decided:
                 if not _put(ready, item, over):
                     return
+                del item
         finally:
             _put(ready, None, over)
 
     thread = threading.Thread(target=run, name="read-ahead", daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not None:
-            yield item
+        yield from iter(ready.get, None)
     finally:
         over.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from rongan_share.gate.identity import claim_of
@@ -29,7 +30,7 @@ from rongan_share.services import (
     usage,
     verdict,
 )
-from rongan_share.services.call import Call, Outcome, Scope
+from rongan_share.services.call import Call, Outcome, Scope, open_scope, standing_scope
 from rongan_share.v1 import agreement_service_pb2 as agreement_pb
 from rongan_share.v1 import contribution_service_pb2 as contribution_pb
 from rongan_share.v1 import operator_service_pb2 as operator_pb
@@ -68,6 +69,7 @@ def _verdict_routes() -> list[Route]:
         "scope": questions.VerdictQuestion.scope,
         "meter": Meter.QUERY,
         "cost": verdict.question_cost,
+        "most": attrgetter("token_count"),
     }
     return [
         Route(
@@ -117,16 +119,18 @@ def _contribution_routes() -> list[Route]:
             "ContributionService/GetContributionState",
             contribution_pb.GetContributionStateRequest,
             contribution.get_contribution_state,
-            scope=contribution.state_scope,
+            # Whoever may still withdraw must learn how far a stream came.
+            scope=open_scope,
             read=lambda request: Reading(
-                contribution.read_stream_id(request), encode_message(request)
+                contribution.read_stream_id(request), (encode_message(request),)
             ),
         ),
         _information(
             "ContributionService/ListOwnListings",
             contribution_pb.ListOwnListingsRequest,
             own_listings.list_own_listings,
-            scope=own_listings.own_listings_scope,
+            # Whoever may still withdraw must know what.
+            scope=open_scope,
         ),
     ]
 
@@ -138,13 +142,13 @@ def _agreement_routes() -> list[Route]:
             f"{service}/GetAgreement",
             agreement_pb.GetAgreementRequest,
             agreement.get_agreement,
-            scope=agreement.agreement_scope,
+            scope=open_scope,
         ),
         _information(
             f"{service}/GetUsage",
             agreement_pb.GetUsageRequest,
             usage.get_usage,
-            scope=usage.usage_scope,
+            scope=open_scope,
         ),
         _information(
             f"{service}/GetTokenEpoch",
@@ -157,7 +161,8 @@ def _agreement_routes() -> list[Route]:
             f"{service}/GetTaxonomy",
             agreement_pb.GetTaxonomyRequest,
             agreement.get_taxonomy,
-            scope=agreement.taxonomy_scope,
+            # No secret among partners, and withdrawing needs it.
+            scope=open_scope,
         ),
         _information(f"{service}/GetOverlay", agreement_pb.GetOverlayRequest, None),
         _information(f"{service}/PutOverlay", agreement_pb.PutOverlayRequest, None),
@@ -212,7 +217,7 @@ def _information(
     request: type[Message],
     serve: Serve | None,
     *,
-    scope: Callable[[Question], Scope] = agreement.standing_scope,
+    scope: Callable[[Question], Scope] = standing_scope,
     read: Callable[[Any], Reading] | None = None,
     audit_kind: AuditKind = AuditKind.INFORMATION,
     secret_fields: tuple[str, ...] = (),
@@ -235,7 +240,7 @@ def _information(
 
 
 def _as_sent(request: Message) -> Reading:
-    return Reading(request, encode_message(request))
+    return Reading(request, (encode_message(request),))
 
 
 def _own_canonical(question: Question) -> Reading:

@@ -2,31 +2,37 @@
 
     bytes over mTLS -> identity -> agreement -> quota -> service -> commit -> reply
 
+What comes here was admitted: `gate/admission.py` has counted what its caller has under way.
 `decide` takes an item up to the commit, `settle` waits for the commit and replies. Between the two
 the next frame of a stream may already be decided.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from rongan_share.clock import monotonic_ns
 from rongan_share.errors import MovedError, Reason, RonganError
-from rongan_share.gate.agreement import verify_audience, verify_operator, verify_scope
+from rongan_share.gate.agreement import verify_scope
 from rongan_share.gate.entries import EntryParts, entry_maker
-from rongan_share.gate.identity import parse_claim, verify_claim
-from rongan_share.gate.quota import charge_of, refuse_early
+from rongan_share.gate.identity import (
+    parse_claim,
+    verify_audience,
+    verify_claim,
+    verify_operator,
+)
+from rongan_share.gate.nonces import Nonces
+from rongan_share.gate.quota import LastSeen, charge_of, refuse_early
 from rongan_share.gate.refusals import RefusalKind
 from rongan_share.gate.registries import Registries
 from rongan_share.gate.routes import Reading
-from rongan_share.ledger.committer import Committed, Committer, Link, Placement, Proposal
+from rongan_share.ledger.committer import Charge, Committed, Committer, Link, Placement, Proposal
 from rongan_share.model.partner import HolderKind
 from rongan_share.services.call import Call, put_placement
-from rongan_share.wire.canonical import NONCE_BYTES
 from rongan_share.wire.days import shanghai_day
 
 if TYPE_CHECKING:
@@ -36,7 +42,9 @@ if TYPE_CHECKING:
     from rongan_share.columns.follower import Follower
     from rongan_share.gate.routes import Route
     from rongan_share.ledger.environment import Ledger, Transaction
+    from rongan_share.ledger.promise import Promise
     from rongan_share.model.caller import ClaimedCaller
+    from rongan_share.model.quota import QuotaLeft
     from rongan_share.services.call import Outcome
     from rongan_share.services.hub import HubFacts
 
@@ -47,8 +55,7 @@ ATTEMPTS = 16
 """How often an item is decided again because something moved, before it is refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """The other end of a call.
 
     Attributes:
@@ -66,9 +73,19 @@ class Peer:
         return (monotonic_ns() - self.receipt_ns) // 1_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """An item that is decided and on its way to the disk."""
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that is decided and on its way to the disk.
+
+    Attributes:
+        route: Its row of the route table.
+        peer: The other end, as the item arrived.
+        reading: The request, kept in case it must be decided again.
+        outcome: What the service answered.
+        nonce: Opens the commitments of its entry; told to the caller.
+        link: Its place in its stream, for the frame behind it.
+        charge: What it costs; None on routes that no quota pays.
+        promise: Kept once the item is durable, handed back or refused.
+    """
 
     route: Route
     peer: Peer
@@ -76,7 +93,8 @@ class Pending:
     outcome: Outcome
     nonce: bytes
     link: Link
-    future: Future[Committed]
+    charge: Charge | None
+    promise: Promise[Committed]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +107,8 @@ class Walk:
     clock: Clock
     hub: HubFacts
     registries: Registries
+    nonces: Nonces = field(default_factory=Nonces)
+    seen: LastSeen = field(default_factory=LastSeen)
 
     def answer(self, route: Route, peer: Peer, read: Read) -> Message:
         """Takes a unary request through the whole walk.
@@ -128,9 +148,9 @@ class Walk:
                 verify_scope(call.caller, call.registry, scope, day=call.day)
             if route.serve is None:
                 raise RonganError(Reason.RPC_NOT_SERVED)
-            refuse_early(route, call, reading.question)  # 3 quota
+            refuse_early(route, call, reading.question, seen=self.seen)  # 3 quota
             outcome = route.serve(call, reading.question)  # 4 service
-            nonce = secrets.token_bytes(NONCE_BYTES)
+            nonce = self.nonces.take()
             parts = EntryParts(route=route, call=call, outcome=outcome, nonce=nonce)
             make_entry = entry_maker(
                 parts, canonical=reading.canonical, duration_us=peer.duration_us
@@ -143,7 +163,8 @@ class Walk:
             outcome=outcome,
             nonce=nonce,
             link=link,
-            future=self.committer.submit(proposal),  # 5 commit
+            charge=proposal.charge,
+            promise=self.committer.submit(proposal),  # 5 commit
         )
 
     def settle(self, pending: Pending) -> Message:
@@ -154,11 +175,15 @@ class Walk:
         """
         for _ in range(ATTEMPTS):
             try:
-                committed = pending.future.result()
+                committed = pending.promise.result()
             except MovedError:
                 # The frame before it, if there is one, has been settled by now.
                 pending = self.decide(pending.route, pending.peer, _known(pending.reading))
                 continue
+            except RonganError:
+                self._note_left(pending.charge, None)
+                raise
+            self._note_left(pending.charge, committed.quota_left)
             put_placement(pending.outcome, committed, pending.nonce)  # 6 reply
             return pending.outcome.answer
         raise RonganError(Reason.STORE_BUSY, retry_after_seconds=0.1)
@@ -184,6 +209,10 @@ class Walk:
             route.method,
             error.reason.name,
         )
+
+    def _note_left(self, charge: Charge | None, left: QuotaLeft | None) -> None:
+        if charge is not None:
+            self.seen.note(charge, left)
 
     def _identify(self, route: Route, peer: Peer, txn: Transaction) -> Call:
         registry = self.registries.current(txn)

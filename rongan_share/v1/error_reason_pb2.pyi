@@ -150,6 +150,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNIMPLEMENTED: this hub does not serve the RPC yet.
     Metadata: none.
     """
+    ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 37
+    """RESOURCE_EXHAUSTED, with RetryInfo: the caller has as many calls under way, or streams open, as
+    one caller may have; nothing was read. Metadata: limit, most.
+    Sample: {limit: "streams", most: "64"}.
+    """
     ERROR_REASON_STORE_FULL: _ErrorReason.ValueType  # 29
     """UNAVAILABLE: the store is full; nothing was answered.
     Metadata: none.
@@ -163,7 +168,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Metadata: listSequence. Sample: {listSequence: "1041"}.
     """
     ERROR_REASON_STORE_BUSY: _ErrorReason.ValueType  # 32
-    """UNAVAILABLE, with RetryInfo: the answer was decided again too often; call again.
+    """UNAVAILABLE, with RetryInfo: the store is busy, nothing was answered; call again.
     Metadata: none.
     """
     ERROR_REASON_STORE_FAILED: _ErrorReason.ValueType  # 33
@@ -305,6 +310,11 @@ ERROR_REASON_RPC_NOT_SERVED: ErrorReason.ValueType  # 28
 """UNIMPLEMENTED: this hub does not serve the RPC yet.
 Metadata: none.
 """
+ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 37
+"""RESOURCE_EXHAUSTED, with RetryInfo: the caller has as many calls under way, or streams open, as
+one caller may have; nothing was read. Metadata: limit, most.
+Sample: {limit: "streams", most: "64"}.
+"""
 ERROR_REASON_STORE_FULL: ErrorReason.ValueType  # 29
 """UNAVAILABLE: the store is full; nothing was answered.
 Metadata: none.
@@ -318,7 +328,7 @@ ERROR_REASON_STALE_SNAPSHOT: ErrorReason.ValueType  # 31
 Metadata: listSequence. Sample: {listSequence: "1041"}.
 """
 ERROR_REASON_STORE_BUSY: ErrorReason.ValueType  # 32
-"""UNAVAILABLE, with RetryInfo: the answer was decided again too often; call again.
+"""UNAVAILABLE, with RetryInfo: the store is busy, nothing was answered; call again.
 Metadata: none.
 """
 ERROR_REASON_STORE_FAILED: ErrorReason.ValueType  # 33

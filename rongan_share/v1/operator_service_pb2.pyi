@@ -136,6 +136,9 @@ class GetHubStatusResponse(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     STORE_BYTES_FIELD_NUMBER: _builtins.int
     CLOCK_OFFSET_SECONDS_FIELD_NUMBER: _builtins.int
+    FROZEN_SEQUENCE_FIELD_NUMBER: _builtins.int
+    FROZEN_TIME_FIELD_NUMBER: _builtins.int
+    TAIL_COUNT_FIELD_NUMBER: _builtins.int
     hub_id: _builtins.str
     """hub_id: the log's origin."""
     version: _builtins.str
@@ -160,9 +163,19 @@ class GetHubStatusResponse(_message.Message):
     """store_bytes: bytes of the ledger's file in use."""
     clock_offset_seconds: _builtins.int
     """clock_offset_seconds: how far the hub's clock was set off for a rehearsal; 0 in service."""
+    frozen_sequence: _builtins.int
+    """frozen_sequence: the change up to which the frozen columns reach that this worker serves from;
+    0 = it serves from the journal alone.
+    """
+    tail_count: _builtins.int
+    """tail_count: listings made or changed since, which each worker holds in memory."""
     @_builtins.property
     def started_time(self) -> _timestamp_pb2.Timestamp:
         """started_time: when this process began to serve."""
+
+    @_builtins.property
+    def frozen_time(self) -> _timestamp_pb2.Timestamp:
+        """frozen_time: when those were written."""
 
     def __init__(
         self,
@@ -180,10 +193,13 @@ class GetHubStatusResponse(_message.Message):
         generation: _builtins.int = ...,
         store_bytes: _builtins.int = ...,
         clock_offset_seconds: _builtins.int = ...,
+        frozen_sequence: _builtins.int = ...,
+        frozen_time: _timestamp_pb2.Timestamp | None = ...,
+        tail_count: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["started_time", b"started_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frozen_time", b"frozen_time", "started_time", b"started_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_offset_seconds", b"clock_offset_seconds", "entry_count", b"entry_count", "epoch", b"epoch", "generation", b"generation", "hub_id", b"hub_id", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "partner_count", b"partner_count", "root_hash", b"root_hash", "served_sequence", b"served_sequence", "started_time", b"started_time", "store_bytes", b"store_bytes", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_offset_seconds", b"clock_offset_seconds", "entry_count", b"entry_count", "epoch", b"epoch", "frozen_sequence", b"frozen_sequence", "frozen_time", b"frozen_time", "generation", b"generation", "hub_id", b"hub_id", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "partner_count", b"partner_count", "root_hash", b"root_hash", "served_sequence", b"served_sequence", "started_time", b"started_time", "store_bytes", b"store_bytes", "tail_count", b"tail_count", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rongan_share.columns.view import bit_table
 from rongan_share.wire import frames
 from rongan_share.wire.fold import (
     SUMMARY_DTYPE,
@@ -105,7 +106,7 @@ def test_allowlist_hides_all_but_orders_and_family_e(groups: dict[int, list[Mode
     """An allowlist row hides all under its token but ORDER and the firm family."""
     group, rows = flat(groups)
     mask = survive_allowlist(
-        group, columns(rows), allowlist_bit=ALLOWLIST_BIT, never_hidden_bits=FIRM_BITS
+        group, columns(rows), allowlist_bit=ALLOWLIST_BIT, never_hidden=bit_table(FIRM_BITS)
     )
     kept = [row for row, stays in zip(rows, mask.tolist(), strict=True) if stays]
     expected = [

@@ -47,6 +47,7 @@ from tests.property.asking_model import (
     expect_frame,
 )
 from tests.support.clock import FakeClock
+from tests.support.freezing import freeze
 from tests.support.hub import HubUnderTest, Stubs, refusal
 
 TOKENS = [bytes([number]) * 16 for number in (1, 2, 3, 4)]
@@ -229,6 +230,11 @@ class SmallWorld(RuleBasedStateMachine):
         else:
             operators.SuspendPartner(operator_pb.SuspendPartnerRequest(partner_id=name, reason="s"))
         self.world.suspended ^= {name}
+
+    @rule(served=st.booleans())
+    def refreeze(self, *, served: bool) -> None:
+        """The keeper writes columns; the hub changes over to them now, or at its next start."""
+        freeze(self.hub, serve=served)
 
     @rule()
     def restart(self) -> None:

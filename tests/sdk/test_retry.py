@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import grpc
 import pytest
 
@@ -10,6 +12,7 @@ from rongan_share.wire.reasons import Reason
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
+CANCELLED = grpc.StatusCode.CANCELLED
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3])
@@ -38,7 +41,9 @@ def test_unsafe_call_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize(
-    "code", [code for code in grpc.StatusCode if code not in {UNAVAILABLE, EXHAUSTED}], ids=str
+    "code",
+    [code for code in grpc.StatusCode if code not in {UNAVAILABLE, EXHAUSTED, CANCELLED}],
+    ids=str,
 )
 def test_other_codes_are_final(code: grpc.StatusCode) -> None:
     """No other status code is worth a second try."""
@@ -69,3 +74,19 @@ def test_retry_info_is_a_floor() -> None:
     failure = Failure(1, UNAVAILABLE, Reason.HUB_STOPPING, retry_seconds=1.0)
     assert decide_wait(failure, CALL_POLICY, random=0.0) == 1.0
     assert decide_wait(failure, CALL_POLICY, random=0.5) == pytest.approx(1.05)
+
+
+def test_call_cut_by_a_stopping_hub_is_tried_again() -> None:
+    """CANCELLED without a word of the hub passes; with one it is final."""
+    assert decide_wait(Failure(1, CANCELLED), CALL_POLICY, random=0.5) is not None
+    said = Failure(1, CANCELLED, Reason.INTERNAL)
+    assert decide_wait(said, CALL_POLICY, random=0.5) is None
+
+
+def test_too_many_calls_passes() -> None:
+    """A caller that has too much under way waits as long as it is told, and tries again."""
+    failure = Failure(1, EXHAUSTED, Reason.TOO_MANY_CALLS, 0.1)
+    wait = decide_wait(failure, CALL_POLICY, random=0.5)
+    assert wait is not None
+    assert wait >= 0.1
+    assert decide_wait(replace(failure, attempt=CALL_POLICY.tries), CALL_POLICY, random=0.5) is None

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import lmdb
 import pytest
 from google.protobuf.message import Message
+from msgspec.structs import replace
 
 from rongan_share.audit.entry import Entry, parse_entry
 from rongan_share.audit.verify import LogFault, LogReport, verify_log
@@ -373,7 +373,7 @@ def test_plausible_edit_is_found_by_the_tree(stopped: tuple[Path, bytes]) -> Non
 
     def rewrite(txn: Transaction, index: int) -> None:
         entry = parse_entry(find_entry(txn, index) or b"")
-        put_entry(txn, index, dataclasses.replace(entry, caller_id="somebody").encode())
+        put_entry(txn, index, replace(entry, caller_id="somebody").encode())
 
     report, _ = report_after(stopped, rewrite)
     assert report.fault == LogFault(report.size, "the entries do not give the recorded frontier")

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import lmdb
 import pytest
+from msgspec.structs import replace
 
 from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.handlers import PACKAGE
@@ -75,7 +76,7 @@ def failing_in_commit(error: Exception) -> Callable[[Serve], Serve]:
 
         def served(call: Call, asked: Question) -> Outcome:
             outcome = serve(call, asked)
-            return dataclasses.replace(outcome, writes=(*outcome.writes, write))
+            return replace(outcome, writes=(*outcome.writes, write))
 
         return served
 

@@ -109,6 +109,8 @@ def test_row_of_no_rpc_stops_the_start() -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
+        ({"listener": None}, "needs a listener and an audit kind"),
+        ({"audit_kind": None}, "needs a listener and an audit kind"),
         ({"scope": None}, "need a scope"),
         ({"audience": HolderKind.OPERATOR}, "operators' have none"),
         ({"read": None}, "either as one request or as frames"),
@@ -118,7 +120,15 @@ def test_row_of_no_rpc_stops_the_start() -> None:
             "wrong kind of call",
         ),
     ],
-    ids=["no scope", "scope of an operator", "unread", "read twice", "unary as frames"],
+    ids=[
+        "no listener",
+        "no audit kind",
+        "no scope",
+        "scope of an operator",
+        "unread",
+        "read twice",
+        "unary as frames",
+    ],
 )
 def test_incomplete_row_stops_the_start(changes: dict[str, Any], fault: str) -> None:
     """A row that leaves a step of the walk open stops the hub."""
