@@ -77,7 +77,7 @@ format: $(VENV) ## format the code and mend what can be mended
 	@.venv/bin/ruff format .
 	@.venv/bin/buf format --write protos
 
-bench: $(VENV) ## measure; ONLY=name picks one row
+bench: $(VENV) ## measure, under 15 minutes; ONLY=name,name picks rows
 	@.venv/bin/python -m benchmarks $(ONLY)
 
 dev-pki: $(VENV) ## make certificates for development in certs/dev

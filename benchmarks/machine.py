@@ -6,15 +6,16 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 _STOP_SECONDS = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
-_UTIME, _STIME = 11, 12
+_PARENT, _UTIME, _STIME = 1, 11, 12
+_KIB = 1 << 10
 
 
 class StartError(Exception):
@@ -91,10 +92,19 @@ class Server:
         return f"{self.process.args!r} did not start: {errors[-2_000:]}"
 
     def cpu_seconds(self) -> float:
-        """Returns the processor time it has used so far."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
+        """Returns the processor time it has used so far, without its children."""
+        return cpu_seconds(self.process.pid)
+
+    def end_input(self) -> None:
+        """Closes its input, which asks it to end in order, and waits until it has.
+
+        Raises:
+            StartError: It ended otherwise.
+        """
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        if self.process.wait(_STOP_SECONDS):
+            raise StartError(self.complaint())
 
     def stop(self) -> None:
         """Asks it to end, and ends it if it does not."""
@@ -108,20 +118,57 @@ class Server:
             self.process.wait()
 
 
+def cpu_seconds(pid: int) -> float:
+    """Returns the processor time that a process has used so far."""
+    fields = _stat(pid)
+    return (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS
+
+
+def children(pid: int) -> dict[str, int]:
+    """Returns the processes that a process began, by the last word of their command line."""
+    found: dict[str, int] = {}
+    for path in Path("/proc").iterdir():
+        if not path.name.isdecimal():
+            continue
+        with suppress(OSError):  # it may end while it is looked at
+            if int(_stat(int(path.name))[_PARENT]) == pid:
+                words = (path / "cmdline").read_text().rstrip("\0").split("\0")
+                found[words[-1]] = int(path.name)
+    return found
+
+
+def memory_bytes(pid: int) -> tuple[int, int]:
+    """Returns what a process has in memory: of its own, and pages of files that it has mapped."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    sizes = dict(line.split(":", 1) for line in status.splitlines())
+    own, mapped = (int(sizes[name].split()[0]) * _KIB for name in ("RssAnon", "RssFile"))
+    return own, mapped
+
+
+def load_average() -> str:
+    """Returns how many processes wanted to run of late, for the reader to judge the rest by."""
+    return " ".join(f"{load:.1f}" for load in os.getloadavg())
+
+
+def _stat(pid: int) -> list[str]:
+    """Returns the fields of a process's state from the third on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
 def start_server(
     command: Sequence[str],
     folder: Path,
     *,
     user: str | None = None,
-    environment: Mapping[str, str] | None = None,
+    beside_client: bool = False,
 ) -> Server:
-    """Starts a process on the server's core, its outputs in files of a folder."""
+    """Starts a process on the server's core, or the client's, its outputs in files of a folder."""
     descriptor, name = tempfile.mkstemp(suffix=".out", dir=folder)
     log = Path(name)
     with (
         os.fdopen(descriptor, "wb") as out,
         log.with_suffix(".err").open("wb") as err,
-        _on_server_core(),
+        nullcontext() if beside_client else _on_server_core(),
     ):
         process = subprocess.Popen(
             list(command),
@@ -129,6 +176,5 @@ def start_server(
             stdout=out,
             stderr=err,
             user=user,
-            env=None if environment is None else {**os.environ, **environment},
         )
     return Server(process, log)

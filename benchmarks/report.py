@@ -8,10 +8,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from benchmarks.aims import AIMS
+
 if TYPE_CHECKING:
     from benchmarks.world import World
 
-_HEADINGS = ("row", "value", "unit", "peer", "peer value", "runs", "note")
+_HEADINGS = (
+    "row",
+    "value",
+    "floor",
+    "aim",
+    "reached",
+    "unit",
+    "peer",
+    "peer value",
+    "runs",
+    "note",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +64,17 @@ class Family:
 
 
 def ratio(
-    name: str, ours: Sequence[float], theirs: Sequence[float], *, peer: str, note: str = ""
+    name: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    *,
+    peer: str,
+    unit: str = "/s",
+    note: str = "",
 ) -> Result:
     """Makes the row of a comparison from runs of both sides, in the order they were made."""
     own, peer_value = statistics.median(ours), statistics.median(theirs)
-    spread = f"ours {_short(own)}/s ({_spread(ours)}), peer {_spread(theirs)}"
+    spread = f"ours {short(own)}{unit} ({spread_of(ours)}), peer {spread_of(theirs)}"
     return Result(
         name=name,
         value=own / peer_value,
@@ -77,6 +96,20 @@ def interleave(
         own.append(ours())
         peer.append(theirs())
     return own, peer
+
+
+def median_of(
+    name: str, runs: Sequence[float], *, unit: str, peer: str = "", note: str = ""
+) -> Result:
+    """Makes the row of runs that are compared with nothing, or are comparisons already."""
+    return Result(
+        name=name,
+        value=statistics.median(runs),
+        unit=unit,
+        peer=peer,
+        runs=len(runs),
+        note="; ".join(filter(None, (spread_of(runs), note))),
+    )
 
 
 def json_line(result: Result) -> str:
@@ -104,22 +137,28 @@ def table(results: Sequence[Result]) -> str:
 
 
 def _cells(result: Result) -> tuple[str, ...]:
+    aim, value = AIMS.get(result.name), result.value
     return (
         result.name,
-        "-" if result.value is None else _short(result.value),
+        "-" if value is None else short(value),
+        "-" if aim is None else short(aim.floor),
+        "-" if aim is None else short(aim.aim),
+        "-" if aim is None or value is None else aim.verdict(value),
         result.unit,
         result.peer or "-",
-        "-" if result.peer_value is None else _short(result.peer_value),
+        "-" if result.peer_value is None else short(result.peer_value),
         str(result.runs),
         result.note,
     )
 
 
-def _spread(rates: Sequence[float]) -> str:
-    return f"{_short(min(rates))} to {_short(max(rates))}"
+def spread_of(rates: Sequence[float]) -> str:
+    """Returns the lowest and the highest of some runs."""
+    return f"{short(min(rates))} to {short(max(rates))}"
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
+    """Returns a figure in three digits."""
     for limit, unit in ((1e6, "M"), (1e4, "k")):
         if value >= limit:
             return f"{value / (1e6 if unit == 'M' else 1e3):.3g} {unit}"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import secrets
 import statistics
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import grpc
@@ -30,31 +28,28 @@ FRAME_ROWS = 10_000
 _FRAMES = 20
 _MOST_WAITS = 100
 _RATE, _COMPARED = "contribute_rows_per_s", "contribute_vs_pgcopy"
-_FIRST_NUMBER = 1 << 50
-"""Numbers of contributed tokens and references: neither loaded nor asked for elsewhere."""
 
 
-@dataclass
-class _Batches:
+class Batches:
     """Makes batches of rows that no batch had before.
 
-    Attributes:
+    Args:
         world: Where they go.
-        made: Rows made so far.
     """
 
-    world: World
-    made: int = field(default=0)
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._next = world.fresh_numbers()
 
-    def columns(self) -> list[dict[str, bytes]]:
+    def columns(self, frame_count: int = _FRAMES) -> list[dict[str, bytes]]:
         """Returns the frames of a batch as columns."""
-        return [self._frame() for _ in range(self.world.scale.of(_FRAMES))]
+        return [self._frame() for _ in range(self._world.scale.of(frame_count))]
 
     def _frame(self) -> dict[str, bytes]:
-        first = _FIRST_NUMBER + self.made
-        self.made += FRAME_ROWS
+        first = self._next
+        self._next += FRAME_ROWS
         numbers = np.arange(first, first + FRAME_ROWS, dtype=np.uint64)
-        return columns_of(numbers, numbers, self.world.population.day)
+        return columns_of(numbers, numbers, self._world.population.day)
 
 
 def rows_per_second(
@@ -72,7 +67,8 @@ def rows_per_second(
     Raises:
         StartError: Not every row made a listing.
     """
-    opening, *requests = _encode(frames)
+    opening = encode_opening(secrets.token_bytes(16))
+    requests = [encode_frame(number, columns) for number, columns in enumerate(frames, start=1)]
     call = raw_stream(channel, CONTRIBUTE)
     acknowledged = added = 0
     began = time.perf_counter()
@@ -92,20 +88,25 @@ def rows_per_second(
     return added / seconds
 
 
-def _encode(frames: list[dict[str, bytes]]) -> Iterator[bytes]:
+def encode_opening(stream_id: bytes) -> bytes:
+    """Encodes the first message of a stream."""
     opening = pb.ContributeOpen(
-        stream_id=secrets.token_bytes(16),
+        stream_id=stream_id,
         suite=int(Suite.HMAC_SHA256),  # type: ignore[arg-type]
         epoch=FIRST_EPOCH,
     )
-    yield pb.ContributeRequest(open=opening).SerializeToString()
-    for number, columns in enumerate(frames, start=1):
-        frame = pb.ContributeFrame(frame_number=number, **columns)
-        yield pb.ContributeRequest(frame=frame).SerializeToString()
+    return pb.ContributeRequest(open=opening).SerializeToString()
+
+
+def encode_frame(number: int, columns: dict[str, bytes]) -> bytes:
+    """Encodes a frame."""
+    frame = pb.ContributeFrame(frame_number=number, **columns)
+    return pb.ContributeRequest(frame=frame).SerializeToString()
 
 
 def _contribute(world: World) -> list[Result]:
-    batches, runs = _Batches(world), world.scale.runs
+    world.refreeze()
+    batches, runs = Batches(world), world.scale.runs
     waits: list[str] = []
     with world.partners[CONTRIBUTORS[0]].channel(world.target) as channel:
         try:

@@ -1,4 +1,4 @@
-"""Rows of frames: tokens a second of StreamVerdicts, beside Redis and the bare transport."""
+"""Rows of frames: tokens a second of StreamVerdicts, beside Redis, LMDB and the bare transport."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.calls import raw_stream
 from benchmarks.listings import FIRST_EPOCH, SEED, UNLISTED, tokens_of
 from benchmarks.machine import StartError
+from benchmarks.peer_lmdb import gets_per_second, open_store
 from benchmarks.peers import MGET_KEYS, mget_requests
 from benchmarks.report import Family, Result, interleave, ratio
 from benchmarks.transport_server import READ
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
 STREAM = "/rongan_share.v1.VerdictService/StreamVerdicts"
 LARGE, SMALL = 16_384, 4_096
 SPARSE, LISTED = 0.001, 1.0
-_SPARSE_TOKENS, _LISTED_TOKENS = 2 << 20, 1 << 20
+_SPARSE_TOKENS, _LISTED_TOKENS = 8 << 20, 4 << 20
+_NONE_KEYS, _FOUND_KEYS = 2 << 20, 1 << 20
+"""Keys of one run of Redis, which takes as long for fewer of them."""
+
+_LMDB_GETS = 1 << 20
+_MILLION = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +90,9 @@ def tokens_per_second(channel: grpc.Channel, frames: Frames) -> float:
     return frames.token_count / seconds
 
 
-def _open() -> bytes:
-    opening = pb.VerdictOpen(
+def opening_message() -> pb.VerdictOpen:
+    """Makes what opens a stream."""
+    return pb.VerdictOpen(
         purpose=int(Purpose.ANTI_FRAUD),  # type: ignore[arg-type]
         channel=int(Channel.BATCH),  # type: ignore[arg-type]
         suite=int(Suite.HMAC_SHA256),  # type: ignore[arg-type]
@@ -93,7 +100,10 @@ def _open() -> bytes:
         detail_level=int(DetailLevel.PROVENANCE),  # type: ignore[arg-type]
         batch_id=secrets.token_bytes(16),
     )
-    return pb.StreamVerdictsRequest(open=opening).SerializeToString()
+
+
+def _open() -> bytes:
+    return pb.StreamVerdictsRequest(open=opening_message()).SerializeToString()
 
 
 def _numbers(world: World, count: int, listed_share: float) -> NDArray[np.uint64]:
@@ -106,20 +116,34 @@ def _numbers(world: World, count: int, listed_share: float) -> NDArray[np.uint64
     return numbers
 
 
-def _against_redis(world: World, name: str, *, size: int, listed_share: float) -> list[Result]:
-    redis = world.redis
-    frames = make_frames(world, size, listed_share)
-    found = listed_share == LISTED
-    count = max(2, frames.token_count // MGET_KEYS) * MGET_KEYS
+def _against_redis(world: World, names: Sequence[str], *, size: int, share: float) -> list[Result]:
+    """Measures tokens a second, and what they cost the server where a second row is named."""
+    redis, found = world.redis, share == LISTED
+    frames = make_frames(world, size, share)
+    count = world.scale.of((_FOUND_KEYS if found else _NONE_KEYS) // MGET_KEYS) * MGET_KEYS
     requests = mget_requests(_numbers(world, count, LISTED if found else 0.0))
+    costs: tuple[list[float], list[float]] = ([], [])
     with world.asker.channel(world.target) as channel:
         tokens_per_second(channel, frames)
-        ours, theirs = interleave(
-            world.scale.runs,
-            partial(tokens_per_second, channel, frames),
-            partial(redis.keys_per_second, requests, found=found),
-        )
-    return [ratio(name, ours, theirs, peer=f"Redis MGET, {'all' if found else 'none'} found")]
+
+        def ours() -> float:
+            before = world.cpu_seconds()
+            rate = tokens_per_second(channel, frames)
+            costs[0].append((world.cpu_seconds() - before) / frames.token_count * _MILLION)
+            return rate
+
+        def theirs() -> float:
+            before = redis.server.cpu_seconds()
+            rate = redis.keys_per_second(requests, found=found)
+            costs[1].append((redis.server.cpu_seconds() - before) / count * _MILLION)
+            return rate
+
+        rates = interleave(world.scale.runs, ours, theirs)
+    peer = f"Redis MGET, {'all' if found else 'none'} found"
+    results = [ratio(names[0], *rates, peer=peer)]
+    if len(names) > 1 and min(costs[1]) > 0:
+        results.append(ratio(names[1], *costs, peer=peer, unit=" CPU s per million"))
+    return results
 
 
 def _against_transport(world: World, name: str) -> list[Result]:
@@ -144,16 +168,35 @@ def _bare_tokens_per_second(channel: grpc.Channel, frames: Frames) -> float:
     return frames.token_count / (time.perf_counter() - began)
 
 
-def _redis_family(name: str, size: int, listed_share: float) -> Family:
-    return Family((name,), partial(_against_redis, name=name, size=size, listed_share=listed_share))
+def _against_lmdb(world: World, name: str) -> list[Result]:
+    frames = make_frames(world, LARGE, SPARSE)
+    numbers = _numbers(world, world.scale.of(_LMDB_GETS), SPARSE)
+    with (
+        world.asker.channel(world.target) as channel,
+        open_store(world.folder, world.population.distinct_count) as store,
+    ):
+        ours, theirs = interleave(
+            world.scale.runs,
+            partial(tokens_per_second, channel, frames),
+            partial(gets_per_second, store, numbers),
+        )
+    return [ratio(name, ours, theirs, peer="py-lmdb get in its own process")]
+
+
+def _redis_family(*names: str, size: int, share: float) -> Family:
+    return Family(names, partial(_against_redis, names=names, size=size, share=share))
 
 
 FAMILIES = (
-    _redis_family("frames_16384_clear_vs_redis", LARGE, SPARSE),
-    _redis_family("frames_16384_listed_vs_redis", LARGE, LISTED),
-    _redis_family("frames_4096_clear_vs_redis", SMALL, SPARSE),
+    _redis_family("frames_16384_clear_vs_redis", "cpu_clear_vs_redis", size=LARGE, share=SPARSE),
+    _redis_family("frames_16384_listed_vs_redis", size=LARGE, share=LISTED),
+    _redis_family("frames_4096_clear_vs_redis", size=SMALL, share=SPARSE),
     Family(
         ("frames_16384_clear_vs_transport",),
         partial(_against_transport, name="frames_16384_clear_vs_transport"),
+    ),
+    Family(
+        ("frames_16384_clear_vs_lmdb",),
+        partial(_against_lmdb, name="frames_16384_clear_vs_lmdb"),
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import statistics
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from rongan_share.v1 import verdict_service_pb2 as pb
 from rongan_share.wire.vocabulary import Channel, DetailLevel, Purpose, Suite
 
 if TYPE_CHECKING:
-    from benchmarks.machine import Server
     from benchmarks.world import World
 
 CHECK = "/rongan_share.v1.VerdictService/CheckSubject"
@@ -62,9 +62,12 @@ def _check_vs_empty(world: World) -> list[Result]:
             connection.run(check_requests(world, IN_FLIGHT), in_flight=IN_FLIGHT)
         own, peer = interleave(
             world.scale.runs,
-            lambda: _rate(world.hub, ours, check_requests(world, count), shares=shares),
+            lambda: _rate(world.cpu_seconds, ours, check_requests(world, count), shares=shares),
             lambda: _rate(
-                world.transport.server, bare, check_requests(world, count), shares=shares
+                world.transport.server.cpu_seconds,
+                bare,
+                check_requests(world, count),
+                shares=shares,
             ),
         )
     server = min(share for share, _ in shares)
@@ -78,15 +81,15 @@ def _check_vs_empty(world: World) -> list[Result]:
 
 
 def _rate(
-    server: Server,
+    cpu: Callable[[], float],
     connection: UnaryConnection,
     requests: list[bytes],
     *,
     shares: list[tuple[float, float]],
 ) -> float:
-    before = server.cpu_seconds()
+    before = cpu()
     load: Load = connection.run(requests, in_flight=IN_FLIGHT)
-    shares.append(((server.cpu_seconds() - before) / load.seconds, load.busy))
+    shares.append(((cpu() - before) / load.seconds, load.busy))
     return load.rate
 
 

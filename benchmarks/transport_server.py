@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
     force_tls13()
     import grpc  # noqa: PLC0415 - it reads the TLS policy once, at import
 
-    from rongan_share.processes.hub import SERVER_OPTIONS, UNARY_THREADS  # noqa: PLC0415
+    from rongan_share.processes.worker import SERVER_OPTIONS, UNARY_THREADS  # noqa: PLC0415
 
     certificate, key, roots = (Path(path).read_bytes() for path in arguments)
     handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {

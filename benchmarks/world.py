@@ -1,11 +1,11 @@
-"""What is measured: a hub in its own process on one core, full of seeded listings."""
+"""What is measured: a hub on one core, its worker a process of its own, full of seeded listings."""
 
 from __future__ import annotations
 
 import json
 import ssl
 import sys
-import time
+import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 from benchmarks.enrolment import OPERATORS, Identity, enrol
 from benchmarks.listings import Population, load_journal
-from benchmarks.machine import Server, start_server
+from benchmarks.machine import Server, children, cpu_seconds, start_server
 from benchmarks.peers import Redis, Transport, start_redis, start_transport
 from rongan_share.ca import Hierarchy
 from rongan_share.cli.founding import Plan, found_hub
 from rongan_share.clock import Clock, SystemClock, nanoseconds
+from rongan_share.columns.freeze import Freezer
 from rongan_share.config import Settings, load_settings
 from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.environment import Ledger
 from rongan_share.ledger.objects import load_registry
+from rongan_share.processes.column_folder import FOLDER, frozen_columns
 from rongan_share.wire.days import shanghai_day
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ TRUST_DOMAIN = "bench.test"
 CONTRIBUTORS = ("bank-a", "bank-b")
 ASKER = "bank-c"
 _START_SECONDS = 600.0
+_WORKER, _KEEPER = "worker-", "keeper-1"
+_FIRST_FRESH, _FRESH_BITS = 1 << 50, 32
+"""Numbers of contributed tokens and references: neither loaded nor asked for elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,7 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     hub: Server = field(init=False)
     port: int = field(init=False)
+    _fresh: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.home = self.folder / "hub"
@@ -82,7 +88,8 @@ class World:
         }
         self.hub.stop()
         self._load()
-        self.first_start_seconds = self.start()
+        self._freeze()
+        self.start()
 
     @property
     def settings(self) -> Settings:
@@ -131,19 +138,47 @@ class World:
         """The bare transport beside the hub; started when first wanted."""
         return start_transport(self)
 
-    def start(self) -> float:
-        """Starts the hub; returns the seconds until it serves.
+    @property
+    def frozen_sequence(self) -> int:
+        """Up to where the listings are in frozen columns."""
+        folder = self.settings.data_directory / FOLDER
+        return max(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+
+    def start(self, *, workers: int = 1) -> None:
+        """Starts the hub and waits until it serves.
 
         Raises:
             StartError: It did not come up.
         """
-        began = time.perf_counter()
-        command = [sys.executable, "-m", "rongan_share.cli.main"]
-        command += ["--home", str(self.home), "--json", "serve"]
+        command = [sys.executable, "-m", "rongan_share.cli.main", "--home", str(self.home)]
+        command += ["--json", "serve", "--workers", str(workers)]
         self.hub = start_server(command, self.folder)
         serving = json.loads(self.hub.first_line(_START_SECONDS))["serving"]
         self.port = int(serving.rpartition(":")[2])
-        return time.perf_counter() - began
+
+    def refreeze(self) -> None:
+        """Puts every listing into frozen columns while the hub is down, and starts it again."""
+        self.hub.stop()
+        self._freeze()
+        self.start()
+
+    def worker_pids(self) -> list[int]:
+        """Lists the processes of the hub that answer calls."""
+        named = children(self.hub.process.pid).items()
+        return [pid for name, pid in named if name.startswith(_WORKER)]
+
+    def cpu_seconds(self) -> float:
+        """Returns the processor time of those processes so far."""
+        return sum(map(cpu_seconds, self.worker_pids()))
+
+    def keeper_seconds(self) -> float:
+        """Returns the processor time of the keeper so far: it works while nobody asks it to."""
+        return cpu_seconds(children(self.hub.process.pid)[_KEEPER])
+
+    def fresh_numbers(self) -> int:
+        """Returns the first of 4 billion numbers of tokens that nobody had before."""
+        self._fresh += 1
+        return _FIRST_FRESH + (self._fresh << _FRESH_BITS)
 
     def tls_context(self) -> ssl.SSLContext:
         """Makes the asker's side of mutual TLS 1.3 for clients that are not gRPC."""
@@ -155,6 +190,12 @@ class World:
 
     def _stop(self) -> None:
         self.hub.stop()
+
+    def _freeze(self) -> None:
+        """Makes columns as the keeper would, sooner or later."""
+        settings = self.settings
+        with Ledger(settings.data_directory) as ledger:
+            Freezer(ledger, frozen_columns(settings, ledger), self.clock).freeze(threading.Event())
 
     def _load(self) -> None:
         settings = self.settings

@@ -7,14 +7,19 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
+from benchmarks import rows_audit
 from benchmarks.__main__ import FAMILIES
+from benchmarks.aims import AIMS, Aim
+from benchmarks.contributor import start_contributor, stop_contributor
 from benchmarks.http2_load import LoadError, UnaryConnection
 from benchmarks.identifiers import write_identifiers
 from benchmarks.listings import UNLISTED, Population, tokens_of
+from benchmarks.plots import CHART, write_chart
 from benchmarks.report import Result, json_line, ratio
 from benchmarks.rows_frames import LISTED, SMALL, SPARSE, make_frames, tokens_per_second
 from benchmarks.rows_unary import CHECK, check_requests
@@ -53,6 +58,30 @@ def test_refused_load_is_no_load(world: World) -> None:
         pytest.raises(LoadError),
     ):
         connection.run([b""] * 2, in_flight=1)
+
+
+def test_processor_time_is_the_workers(world: World) -> None:
+    """What is counted is the one process that answers calls, not supervisor or keeper."""
+    (pid,) = world.worker_pids()
+    assert pid != world.hub.process.pid
+    before = world.cpu_seconds()
+    with UnaryConnection(world.port, world.tls_context(), CHECK) as connection:
+        connection.run(check_requests(world, 200), in_flight=8)
+    assert world.cpu_seconds() > before
+
+
+def test_contributor_contributes(world: World) -> None:
+    """The contributor beside a measurement reports rows that have become durable."""
+    frozen = world.frozen_sequence
+    assert stop_contributor(start_contributor(world, rows_per_second=0)) > 0
+    world.refreeze()
+    assert world.frozen_sequence > frozen
+
+
+def test_unaudited_hub_answers_and_enters_nothing(world: World) -> None:
+    """The hub without a log finds the same listings; were an entry made, the row would fail."""
+    (family,) = rows_audit.FAMILIES
+    assert all(result.value for result in family.measure(world))
 
 
 def test_share_of_shared_tokens() -> None:
@@ -105,3 +134,34 @@ def test_names_of_rows_are_single() -> None:
     """No two rows have one name."""
     names = [name for family in FAMILIES for name in family.names]
     assert len(names) == len(set(names))
+
+
+def test_aims_are_of_rows() -> None:
+    """Every floor and aim belongs to a row, and an aim is never easier than its floor."""
+    assert set(AIMS) <= {name for family in FAMILIES for name in family.names}
+    assert all(aim.reaches(aim.aim, aim.floor) for aim in AIMS.values())
+
+
+@pytest.mark.parametrize(
+    ("aim", "value", "verdict"),
+    [
+        (Aim(5, 10), 10, "aim"),
+        (Aim(5, 10), 9, "floor"),
+        (Aim(5, 10), 4, "missed"),
+        (Aim(20, 8), 8, "aim"),
+        (Aim(20, 8), 20, "floor"),
+        (Aim(20, 8), 21, "missed"),
+    ],
+)
+def test_verdict_of_a_row(aim: Aim, value: float, verdict: str) -> None:
+    """A floor is a ceiling where less is better."""
+    assert aim.verdict(value) == verdict
+
+
+def test_chart_is_drawn(tmp_path: Path) -> None:
+    """The chart is a well-formed SVG with every row that has an aim and a value."""
+    rows = [Result(name=name, value=aim.floor, unit="<x>") for name, aim in AIMS.items()]
+    write_chart(tmp_path, [*rows, Result(name="no_aim", value=1.0, unit="s")])
+    text = "".join(ET.parse(tmp_path / CHART).getroot().itertext())
+    assert all(name in text for name in AIMS)
+    assert "no_aim" not in text

@@ -1,0 +1,53 @@
+"""What each row must reach, and what it should: floors and aims for ten million listings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+AIMED_LISTINGS = 10_000_000
+"""How many listings they are for."""
+
+
+class Aim(NamedTuple):
+    """What a row must and should reach.
+
+    Attributes:
+        floor: Worse than it is missed.
+        aim: As good as it is reached.
+    """
+
+    floor: float
+    aim: float
+
+    @property
+    def less_is_better(self) -> bool:
+        """Whether the floor is a ceiling."""
+        return self.aim < self.floor
+
+    def verdict(self, value: float) -> str:
+        """Says how a value stands to them."""
+        if self.reaches(value, self.aim):
+            return "aim"
+        return "floor" if self.reaches(value, self.floor) else "missed"
+
+    def reaches(self, value: float, mark: float) -> bool:
+        """Tells whether a value is as good as a mark."""
+        return value <= mark if self.less_is_better else value >= mark
+
+
+AIMS = {
+    "frames_16384_clear_vs_redis": Aim(5, 10),
+    "frames_16384_listed_vs_redis": Aim(3, 6),
+    "frames_4096_clear_vs_redis": Aim(3.5, 6),
+    "frames_16384_clear_vs_transport": Aim(0.18, 0.35),
+    "cpu_clear_vs_redis": Aim(0.22, 0.12),
+    "check_vs_empty_handler": Aim(0.7, 0.85),
+    "check_p99_ms_under_contribution": Aim(20, 8),
+    "frames_under_writes": Aim(0.6, 0.85),
+    "audit_on_vs_off": Aim(0.8, 0.95),
+    "contribute_vs_pgcopy": Aim(10, 25),
+    "workers_2_vs_1": Aim(1.1, 1.0),
+    "tokens_per_s": Aim(1e6, 1.6e6),
+    "tokens_sm3_per_s": Aim(0.6e6, 0.6e6),
+}
+"""Rows without an entry are measured, and nothing is asked of them."""
