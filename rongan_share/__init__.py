@@ -3,8 +3,9 @@
 Every call, and every frame of a stream, takes one way; read the packages in this order:
 
 1. ``processes``: a worker takes bytes from a connection over mutual TLS.
-2. ``gate``: the walk, step by step. Identity: who does the certificate prove? Agreement: may
-   this caller do this, for this purpose? Quota: may it do it now?
+2. ``gate``: admission at its door (how much does this caller have under way?), then the walk, step
+   by step. Identity: who does the certificate prove? Agreement: may this caller do this, for this
+   purpose? Quota: may it do it now?
 3. ``services``: computes the answer over a snapshot and says what it wants written.
 4. ``columns``: the look-ups that services ask.
 5. ``ledger``: one small transaction makes it so: quota, journal value, position, audit entry.

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.identifiers import SPECS, parse_identifier
 from rongan_share.wire.malformed import MalformedError
-from rongan_share.wire.tokens import EPOCH_KEY_BYTES, TOKEN_BYTES, Tokenizer, keyed_hash
+from rongan_share.wire.tokens import EPOCH_KEY_BYTES, Tokenizer, keyed_hash
 from rongan_share.wire.vocabulary import IdentifierType, Suite
 
 VECTORS: dict[str, Any] = json.loads(
