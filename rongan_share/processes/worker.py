@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_health.v1 import health, health_pb2
 
 from rongan_share import __version__
+from rongan_share.columns import kernel
 from rongan_share.columns.follower import Follower
 from rongan_share.errors import StartRefusedError
 from rongan_share.gate.admission import Admission, Limits
@@ -54,6 +56,8 @@ SERVER_OPTIONS = (
 A slow reader pins 128 KiB, not megabytes; half-open and idle connections end; calls above the pool
 queue instead of failing. Messages stay at gRPC's 4 MiB.
 """
+
+_log = logging.getLogger(__name__)
 
 
 class Worker:
@@ -121,6 +125,8 @@ class Worker:
             RonganError: The journal cannot be read.
         """
         # What was started is stopped in the opposite order, whatever fails on the way.
+        if not kernel.COMPILED:
+            _log.warning("look-ups are not compiled")
         with self._ending.pop_all() as ending:
             self.follower.start()
             ending.callback(self.follower.stop)
