@@ -124,9 +124,9 @@ class Worker:
         Raises:
             RonganError: The journal cannot be read.
         """
-        # What was started is stopped in the opposite order, whatever fails on the way.
         if not kernel.COMPILED:
             _log.warning("look-ups are not compiled")
+        # What was started is stopped in the opposite order, whatever fails on the way.
         with self._ending.pop_all() as ending:
             self.follower.start()
             ending.callback(self.follower.stop)
