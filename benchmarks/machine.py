@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from rongan_share.processes.interpreter import ALLOCATOR
+
 SERVER_CORE, CLIENT_CORE = 0, 1
 _STOP_SECONDS = 20.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -176,5 +178,7 @@ def start_server(
             stdout=out,
             stderr=err,
             user=user,
+            # Peers in Python get what the hub gives its workers.
+            env={**ALLOCATOR, **os.environ},
         )
     return Server(process, log)

@@ -40,6 +40,7 @@ def main(arguments: list[str]) -> None:
     force_tls13()
     import grpc  # noqa: PLC0415 - it reads the TLS policy once, at import
 
+    from rongan_share.processes.interpreter import settle_interpreter  # noqa: PLC0415
     from rongan_share.processes.worker import SERVER_OPTIONS, UNARY_THREADS  # noqa: PLC0415
 
     certificate, key, roots = (Path(path).read_bytes() for path in arguments)
@@ -55,6 +56,7 @@ def main(arguments: list[str]) -> None:
     credentials = grpc.ssl_server_credentials([(key, certificate)], roots, require_client_auth=True)
     port = server.add_secure_port("127.0.0.1:0", credentials)
     server.start()
+    settle_interpreter()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     sys.stdin.read()

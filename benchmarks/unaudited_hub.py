@@ -9,7 +9,6 @@ this.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +57,7 @@ def main(home: Path) -> None:
     from rongan_share.clock import SystemClock  # noqa: PLC0415 - see above
     from rongan_share.config import load_settings  # noqa: PLC0415 - see above
     from rongan_share.ledger.environment import Ledger  # noqa: PLC0415 - see above
+    from rongan_share.processes.interpreter import settle_interpreter  # noqa: PLC0415 - see above
     from rongan_share.processes.worker import Worker  # noqa: PLC0415 - see above
 
     settings, clock = load_settings(home), SystemClock()
@@ -66,8 +66,7 @@ def main(home: Path) -> None:
         worker.prepare()
         worker.listen()
         worker.serve()
-        gc.collect()
-        gc.freeze()
+        settle_interpreter()
         sys.stdout.write(f"{worker.port}\n")
         sys.stdout.flush()
         sys.stdin.read()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
+from rongan_share.processes.interpreter import ALLOCATOR
 from rongan_share.processes.job import SERVE, STOP, Report, encode_line, parse_report
 
 if TYPE_CHECKING:
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
 
 ENTRY = "rongan_share.processes.child_main"
 """Module that a process runs."""
-
-_ARENAS = "2"
-"""Areas of memory that threads share; with one each, what hundreds of them gave back was kept."""
 
 
 class Child:
@@ -42,7 +40,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=(job.family,),
-            env={"MALLOC_ARENA_MAX": _ARENAS, **os.environ},
+            env={**ALLOCATOR, **os.environ},
             process_group=0,
         )
         self._say(encode_line(job))

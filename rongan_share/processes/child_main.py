@@ -6,7 +6,6 @@ when its supervisor does.
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -16,6 +15,7 @@ from typing import BinaryIO
 
 from rongan_share.clock import SystemClock, instant_of
 from rongan_share.errors import Reason, RonganError, StartRefusedError
+from rongan_share.processes.interpreter import settle_interpreter
 from rongan_share.processes.job import (
     SERVE,
     STOP_SECONDS,
@@ -35,10 +35,6 @@ LOG_FORMAT = "%(asctime)s %(levelname)s {name} %(name)s %(message)s"
 """Lines of every process of a hub, with the name of the process."""
 
 _NICE = 10
-_SWITCH_SECONDS = 0.000_5
-
-_COLLECT_AFTER = 20_000
-"""Objects made, less those gone, before the collector looks; its default is 700."""
 
 
 class Supervision:
@@ -119,24 +115,11 @@ def work(job: Job, supervision: Supervision) -> None:
         supervision.serve.wait()
         worker.listen()
         worker.serve()
-        _settle_interpreter()
+        settle_interpreter()
         supervision.report(Report(state=State.SERVING))
         supervision.stop.wait()
         worker.drain(STOP_SECONDS)
         worker.close()
-
-
-def _settle_interpreter() -> None:
-    """Suits the interpreter to many short calls beside a few long ones.
-
-    The collector of garbage leaves alone what lives as long as the process, and as calls leave no
-    cycles behind it looks seldom; at its defaults it took 25 us of each call. Threads hand over
-    ten times as often: a call waited 5 ms for a frame that was being decided.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 10, 10)
-    sys.setswitchinterval(_SWITCH_SECONDS)
 
 
 def keep(job: Job, supervision: Supervision) -> None:
