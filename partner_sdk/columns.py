@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from functools import partial
 from operator import lt
 from typing import TYPE_CHECKING
 
@@ -291,7 +292,7 @@ def _verify_subjects(answer: FrameAnswer) -> None:
     _demand(len(answer.subject_matched) == len(subjects), "subject_matched does not fit")
     if count:
         # The subject of a token is the first whose end lies behind it.
-        expected = sorted({bisect_left(ends, index + 1) for index in answer.listed_index})
+        expected = sorted(set(map(partial(bisect_right, ends), answer.listed_index)))
         _demand(expected == list(subjects), "listed subjects contradict the listed tokens")
 
 
