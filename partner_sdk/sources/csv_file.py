@@ -117,21 +117,17 @@ def read_records(
             read = frozenset(mandatory if known is None else header)
             line = reader.line_num + 1
             for cells in reader:
-                if cells:
-                    span = range(line, reader.line_num + 1)
-                    if lenient and len(span) == 1 and len(cells) != len(header):
-                        rule = f"needs {len(header)} cells"
-                        yield Record(line, dict.fromkeys(header, ""), rule)
-                        line = reader.line_num + 1
-                        continue
+                span = range(line, reader.line_num + 1)
+                if cells and lenient and len(span) == 1 and len(cells) != len(header):
+                    yield Record(line, dict.fromkeys(header, ""), f"needs {len(header)} cells")
+                elif cells:
                     verify_cell_count(cells, span, expected=len(header))
+                    named = dict(zip(header, cells, strict=True))
                     if len(span) > 1:
-                        named = dict(zip(header, cells, strict=True))
                         verify_cells_end(named, span, read=read, delimiter=delimiter)
                         notes.several_lines += 1
-                    texts = (strip_blanks(cell) for cell in cells)
-                    yield Record(line, dict(zip(header, texts, strict=True)))
-                line = reader.line_num + 1
+                    yield Record(line, {name: strip_blanks(cell) for name, cell in named.items()})
+                line = span.stop
         except csv.Error as error:
             raise RowsRefusedError.at(line, "", words_of_csv_error(error)) from None
         except UnicodeDecodeError:

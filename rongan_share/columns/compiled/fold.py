@@ -69,14 +69,7 @@ def fold_tokens(
     """
     table, tokens, first, last = places
     places = (bare(table), bare(tokens), bare(first), bare(last))
-    view = View(
-        bare(view.tables),
-        bare(view.confidence),
-        bare(view.suspended),
-        view.day,
-        view.hub_number,
-        view.allowlist_bit,
-    )
+    view = _bare_view(view)
     sources, owned = bare(scratch[0]), bare(scratch[1])
     summaries, shown_ids = bare(summaries), bare(ids)
     found, alike = bare(tokens_found[0]), bare(tokens_found[1])
@@ -111,6 +104,18 @@ def fold_tokens(
                 found[listed] = at
                 listed += 1
     return listed, id_count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _bare_view(view: Any) -> Any:
+    return View(
+        bare(view.tables),
+        bare(view.confidence),
+        bare(view.suspended),
+        view.day,
+        view.hub_number,
+        view.allowlist_bit,
+    )
 
 
 @njit(cache=True, nogil=True)
