@@ -208,6 +208,11 @@ class OpenStream:
         """Ends the requests."""
         self._messages.put(None)
 
+    def await_end(self) -> None:
+        """Waits until the hub has ended the stream, too."""
+        for _ in self._call:
+            pass
+
 
 @contextmanager
 def opened(rpc: Rpc) -> Iterator[OpenStream]:

@@ -45,6 +45,8 @@ def full_places(hub: HubUnderTest, flooding: Stubs) -> Iterator[list[OpenStream]
         for one in streams:
             one.send(verdict_open(), verdict_frame(1, fresh()))
         yield streams
+    for one in streams:
+        one.await_end()
 
 
 def test_one_stream_too_many(hub: HubUnderTest, flooding: Stubs, streams: list[OpenStream]) -> None:
