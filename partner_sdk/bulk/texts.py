@@ -27,6 +27,7 @@ _WORD = "[0-9A-Za-z_+-]+"
 _FIRST_OCTETS = "|".join(
     str(octet) for octet in range(1, 224) if octet not in {10, 100, 127, 169, 172, 192, 198, 203}
 )
+_PAIR = "[0-9a-f][0-9a-f]"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 
 # Anything shorter keeps every limit on parts and whole.
@@ -70,6 +71,17 @@ def _organisation(column: Column) -> Column:
     return pc.ascii_upper(half_width)
 
 
+def _fixed_line(column: Column) -> Column:
+    """Puts China's code in the place of the zero; area and number may have a separator between."""
+    dialled = "^0(10|2[0-9]|[3-9][0-9]{2})[- ]?([2-9][0-9]{6,7})$"
+    return pc.replace_substring_regex(column, dialled, r"+86\1\2")
+
+
+def _network_card(column: Column) -> Column:
+    digits = pc.ascii_lower(pc.replace_substring_regex(column, "[:-]", ""))
+    return pc.replace_substring_regex(digits, f"^{'(..)' * 6}$", r"\1:\2:\3:\4:\5:\6")
+
+
 TEXT_RULES: Mapping[IdentifierType, TextRule] = {
     # It begins with a letter or digit, since it must have one; spaces only where no ideograph is.
     IdentifierType.ORG_NAME: TextRule(
@@ -95,6 +107,17 @@ TEXT_RULES: Mapping[IdentifierType, TextRule] = {
     # Branches are judged singly, since one of them is dropped.
     IdentifierType.BIC: TextRule(
         f"[0-9A-Z]{{4}}(?:{'|'.join(sorted(ALPHA_2))})[0-9A-Z]{{2}}", _SHORT, pc.ascii_upper
+    ),
+    # Area and number of a Chinese fixed line.
+    IdentifierType.PHONE: TextRule(
+        r"\+86(?:(?:10|2[0-9])[2-9][0-9]{7}|[3-9][0-9]{2}[2-9][0-9]{6,7})", _SHORT, _fixed_line
+    ),
+    # Neither a group's nor locally administered, and not all zeros.
+    IdentifierType.MAC: TextRule(
+        rf"(?:[1-9a-f][048c]:{_PAIR}|0[48c]:{_PAIR}|00:(?:[1-9a-f][0-9a-f]|0[1-9a-f]))"
+        rf"(?::{_PAIR}){{4}}",
+        _SHORT,
+        _network_card,
     ),
     IdentifierType.IP: TextRule(rf"(?:{_FIRST_OCTETS})(?:\.{_OCTET}){{3}}", _SHORT, _as_written),
 }
