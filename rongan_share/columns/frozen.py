@@ -28,7 +28,7 @@ from rongan_share.columns.column_files import (
     sync_folder,
     write_file,
 )
-from rongan_share.columns.key_index import KeyIndex
+from rongan_share.columns.key_index import NO_SIEVE, KeyIndex
 from rongan_share.columns.run import NO_IDS, STRETCH_DTYPE, Run
 from rongan_share.columns.snapshot import FrozenPart, Snapshot
 from rongan_share.model.listing import LISTING_DTYPE
@@ -170,12 +170,14 @@ class FrozenColumns:
                 near(columns["token_order"]),
                 near(columns["token_starts"]),
                 manifest.token_shift,
-            ),
+                NO_SIEVE,
+            ).sieved(),
             KeyIndex(
                 columns["owner_keys"],
                 columns["owner_order"],
                 columns["owner_starts"],
                 manifest.owner_shift,
+                NO_SIEVE,
             ),
             columns["stretches"],
         )

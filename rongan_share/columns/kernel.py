@@ -12,6 +12,7 @@ try:
     from rongan_share.columns.compiled.judge import judge as judge_compiled
     from rongan_share.columns.compiled.memory import run_table
     from rongan_share.columns.compiled.search import find_places
+    from rongan_share.columns.compiled.sieve import make_sieve
 
     COMPILED = True
     """Whether look-ups are compiled."""
@@ -44,6 +45,11 @@ def judge(
 def table_of(runs: tuple[Run, ...]) -> NDArray[np.int64]:
     """Says where the columns of runs lie in memory, for as long as the runs are held."""
     return run_table(runs)
+
+
+def sieve_of(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Makes what lets a look-up pass over most keys that are not there; empty if not compiled."""
+    return make_sieve(keys) if COMPILED else np.zeros(0, np.uint64)
 
 
 def find(

@@ -27,12 +27,15 @@ class KeyIndex(NamedTuple):
         order: u32, place of the row of each key.
         starts: u32, place in `keys` of the first key of each bucket, and behind the last.
         shift: By how many bits a key is shifted right to give its bucket.
+        sieve: u64, tells of most keys that are not there that they are not; empty where look-ups
+            do without.
     """
 
     keys: NDArray[np.uint64]
     order: NDArray[np.uint32]
     starts: NDArray[np.uint32]
     shift: int
+    sieve: NDArray[np.uint64]
 
     @staticmethod
     def of_sorted(keys: NDArray[np.uint64], order: NDArray[np.uint32]) -> KeyIndex:
@@ -42,13 +45,17 @@ class KeyIndex(NamedTuple):
         counts = np.bincount((keys >> np.uint64(shift)).view(np.int64), minlength=1 << bits)
         starts = np.zeros(counts.size + 1, np.uint32)
         np.cumsum(counts, out=starts[1:])
-        return KeyIndex(read_only(keys), read_only(order), read_only(starts), shift)
+        return KeyIndex(read_only(keys), read_only(order), read_only(starts), shift, NO_SIEVE)
 
     @staticmethod
     def of_rows(keys: NDArray[np.uint64]) -> KeyIndex:
         """Makes the index of the key of each row."""
         order = np.argsort(keys).astype(np.uint32)
         return KeyIndex.of_sorted(keys[order], order)
+
+    def sieved(self) -> KeyIndex:
+        """Returns the index with a sieve, for keys of which most that are asked are not there."""
+        return self._replace(sieve=kernel.sieve_of(self.keys))
 
     def laid_over(self, older: KeyIndex, older_places: NDArray[np.uint32] | None) -> KeyIndex:
         """Merges two indexes whose rows were joined, older ones first.
@@ -87,6 +94,9 @@ class KeyIndex(NamedTuple):
         """
         return kernel.find(self, low, high)
 
+
+NO_SIEVE = np.zeros(0, np.uint64)
+"""No sieve."""
 
 GONE = np.uint32(0xFFFFFFFF)
 """Place of a row that is no more."""

@@ -69,7 +69,7 @@ class Run(NamedTuple):
         return Run(
             read_only(rows),
             read_only(replaced),
-            KeyIndex.of_rows(token_keys(rows["token"])),
+            KeyIndex.of_rows(token_keys(rows["token"])).sieved(),
             KeyIndex.of_rows(owner_keys.of_rows(rows)),
             stretches_of(rows["contributor"]),
         )
@@ -189,7 +189,7 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
         places = np.where(stays, np.cumsum(stays, dtype=np.uint32) - np.uint32(1), GONE)
         rows = pick_rows(rows, stays)
     rows = join_rows((rows, newer.rows))
-    tokens = newer.tokens.laid_over(older.tokens, places)
+    tokens = newer.tokens.laid_over(older.tokens, places).sieved()
     owners = newer.owners.laid_over(older.owners, places)
     ids = rows["listing_id"]
     if ids.size and (ids[1:] < ids[:-1]).any():

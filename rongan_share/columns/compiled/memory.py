@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from llvmlite import ir
 from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 BLOCK = 256
 """Tokens whose memory is touched ahead of the comparing."""
 
-KEYS, KEY_COUNT, ORDER, STARTS, SHIFT, ROWS, REPLACED, REPLACED_COUNT = range(8)
+KEYS, KEY_COUNT, ORDER, STARTS, SHIFT, SIEVE, SIEVE_COUNT = range(7)
+ROWS, REPLACED, REPLACED_COUNT = range(7, 10)
 """Columns of the table: addresses, counts, and the shift of the buckets."""
 
 ROW_DTYPE = np.dtype(
@@ -44,19 +46,23 @@ def run_table(runs: tuple[Run, ...]) -> NDArray[np.int64]:
     table = np.zeros((len(runs), REPLACED_COUNT + 1), np.int64)
     for place, run in enumerate(runs):
         index = run.tokens
-        columns = (index.keys, index.order, index.starts, run.rows, run.replaced)
-        at = [column.__array_interface__["data"][0] for column in columns]
         table[place] = (
-            at[0],
+            _address(index.keys),
             index.keys.size,
-            at[1],
-            at[2],
+            _address(index.order),
+            _address(index.starts),
             index.shift,
-            at[3],
-            at[4],
+            _address(index.sieve),
+            index.sieve.size,
+            _address(run.rows),
+            _address(run.replaced),
             run.replaced.size,
         )
     return table
+
+
+def _address(column: NDArray[Any]) -> int:
+    return int(column.__array_interface__["data"][0])
 
 
 @intrinsic
@@ -67,6 +73,22 @@ def pointer(_typing: Any, _address: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
     return types.voidptr(types.int64), generate
+
+
+@intrinsic
+def fetch(_typing: Any, _address: Any) -> Any:
+    """Has the line of memory at an address brought near, without waiting for it."""
+
+    def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        at = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [at.type, number, number, number])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [at.type], kind)
+        # To be read, to be kept in every cache, data.
+        builder.call(prefetch, [at, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), generate
 
 
 @njit(cache=True, nogil=True)

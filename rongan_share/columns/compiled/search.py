@@ -16,9 +16,13 @@ from rongan_share.columns.compiled.memory import (
     KEY_COUNT,
     KEYS,
     SHIFT,
+    SIEVE,
+    SIEVE_COUNT,
     STARTS,
+    fetch,
     pointer,
 )
+from rongan_share.columns.compiled.sieve import bits_of, word_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,28 +57,76 @@ def locate(table: Any, tokens: Any, wanted: Any, first: Any, last: Any, found: A
         last: Written likewise: the place behind its last.
         found: Written from the beginning on: the wanted tokens that have any place, ascending.
     """
-    count = tokens.shape[0]
-    # Kept, or touching would be taken for idle and left out.
-    touched = np.zeros(1, np.uint64)
-    keys = np.empty(count, np.uint64)
-    for at in range(count):
-        # The order of numbers must be that of bytes.
-        keys[at] = _swapped(tokens[at, 0])
-    for run in range(table.shape[0]):
-        size = table[run, KEY_COUNT]
-        column = carray(pointer(table[run, KEYS]), (size,), np.uint64)
-        shift = table[run, SHIFT]
-        starts = carray(pointer(table[run, STARTS]), ((1 << (64 - shift)) + 1,), np.uint32)
-        touched[0] ^= _find_places(column, starts, shift, keys, keys, first[run], last[run])
-    found_count = 0
-    for at in range(count):
-        rows = 0
+    count, found_count = tokens.shape[0], 0
+    keys = np.empty(BLOCK, np.uint64)
+    passed = np.empty(BLOCK, np.int64)
+    for begin in range(0, count, BLOCK):
+        size = min(BLOCK, count - begin)
+        for place in range(size):
+            # The order of numbers must be that of bytes.
+            keys[place] = _swapped(tokens[begin + place, 0])
+        hits = 0
         for run in range(table.shape[0]):
+            places = first[run, begin : begin + size], last[run, begin : begin + size]
+            passing = _sift(table[run], keys[:size], passed)
+            hits += _find_passed(table[run], keys, passed[:passing], *places)
+        if hits:
+            found_count = _gather(first, last, wanted, begin, begin + size, found, found_count)
+    return found_count
+
+
+@njit(cache=True, nogil=True)
+def _gather(
+    first: Any, last: Any, wanted: Any, begin: int, end: int, found: Any, found_count: int
+) -> int:
+    """Adds the wanted tokens of a block that have any place to those found."""
+    for at in range(begin, end):
+        rows = 0
+        for run in range(first.shape[0]):
             rows += last[run, at] - first[run, at]
         if rows and wanted[at]:
             found[found_count] = at
             found_count += 1
     return found_count
+
+
+@njit(cache=True, nogil=True)
+def _sift(run: Any, keys: Any, passed: Any) -> int:
+    """Writes which of a block's keys a run's sieve lets pass; returns how many."""
+    size = run[SIEVE_COUNT]
+    words = carray(pointer(run[SIEVE]), (size,), np.uint64)
+    for key in keys:
+        fetch(run[SIEVE] + 8 * word_of(key, size))
+    passing = 0
+    for place in range(keys.size):
+        bits = bits_of(keys[place])
+        # Without a branch, which nobody could foretell where some tokens are listed.
+        passed[passing] = place
+        passing += (words[word_of(keys[place], size)] & bits) == bits
+    return passing
+
+
+@njit(cache=True, nogil=True)
+def _find_passed(run: Any, keys: Any, passed: Any, first: Any, last: Any) -> int:
+    """Writes a block's places in a run, of the keys that passed; returns how many have any."""
+    first[:] = last[:] = 0
+    shift = np.uint64(run[SHIFT])
+    column = carray(pointer(run[KEYS]), (run[KEY_COUNT],), np.uint64)
+    starts = carray(pointer(run[STARTS]), ((1 << (64 - run[SHIFT])) + 1,), np.uint32)
+    for place in passed:
+        fetch(run[STARTS] + 4 * np.int64(keys[place] >> shift))
+    for place in passed:
+        start = np.int64(starts[np.int64(keys[place] >> shift)])
+        first[place] = start
+        fetch(run[KEYS] + 8 * start)
+    hits = 0
+    for place in passed:
+        key = keys[place]
+        stop = np.int64(starts[np.int64(key >> shift) + 1])
+        first[place] = lower_place(column, first[place], stop, key)
+        last[place] = _upper_place(column, first[place], stop, key)
+        hits += last[place] > first[place]
+    return hits
 
 
 @njit(cache=True, nogil=True)
