@@ -13,6 +13,7 @@ try:
     from rongan_share.columns.compiled.memory import run_table
     from rongan_share.columns.compiled.search import find_places
     from rongan_share.columns.compiled.sieve import make_sieve
+    from rongan_share.columns.compiled.sorting import sort_ids
 
     COMPILED = True
     """Whether look-ups are compiled."""
@@ -50,6 +51,11 @@ def table_of(runs: tuple[Run, ...]) -> NDArray[np.int64]:
 def sieve_of(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Makes what lets a look-up pass over most keys that are not there; empty if not compiled."""
     return make_sieve(keys) if COMPILED else np.zeros(0, np.uint64)
+
+
+def sort(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Returns listing ids in ascending order."""
+    return sort_ids(ids) if COMPILED else np.sort(ids)
 
 
 def find(

@@ -116,9 +116,10 @@ class Snapshot:
 
         Returns:
             Indices of the tokens that are listed, ascending; a summary each (SUMMARY_DTYPE); ids
-            of the listings that took part, each once, in no order.
+            of the listings that took part, each once, ascending.
         """
-        return kernel.judge(self, enciphered, wanted, view=view)
+        listed, summaries, ids = kernel.judge(self, enciphered, wanted, view=view)
+        return listed, summaries, kernel.sort(ids)
 
     def find_tokens(self, enciphered: bytes) -> Matches:
         """Finds every live listing under each token.

@@ -178,7 +178,7 @@ def look_up(call: Call, question: VerdictQuestion) -> Judged:
         entitled=entitled,
         listed=listed,
         summaries=summaries,
-        disclosure=np.sort(ids).tobytes(),
+        disclosure=ids.tobytes(),
         sequence=asked.snapshot.sequence,
         asked=asked,
     )

@@ -19,6 +19,7 @@ from rongan_share.columns.compiled.memory import (
     ROW_DTYPE,
     ROWS,
     bare,
+    fetch,
     pointer,
 )
 from rongan_share.columns.compiled.search import lower_place
@@ -34,16 +35,18 @@ _IN_ALL = int(SummaryFlag.DISPUTED | SummaryFlag.WEAK | SummaryFlag.SOURCE_SUSPE
 _IN_ANY = int(SummaryFlag.ORDER)
 _WEAK = int(SummaryFlag.WEAK)
 
+_AHEAD = 4
+"""Rows of a token that are fetched ahead; few have more."""
+
+_ROW_BYTES = ROW_DTYPE.itemsize
+_FOLDED_BYTES = dict(ROW_DTYPE.fields or {})["source_class"][1] + 1
+
 _HIDDEN, _SHOWN, _ALLOWING = range(3)
 
 
-def scratch_room() -> tuple[NDArray[np.uint64], NDArray[np.bool_], NDArray[np.int64]]:
-    """Makes room for one fold: sources of a token, whether each is an owner's, what was touched."""
-    return (
-        np.empty(_MOST_SOURCES, np.uint64),
-        np.empty(_MOST_SOURCES, np.bool_),
-        np.zeros(1, np.int64),
-    )
+def scratch_room() -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Makes room for one fold: sources of a token, and whether each is an owner's."""
+    return np.empty(_MOST_SOURCES, np.uint64), np.empty(_MOST_SOURCES, np.bool_)
 
 
 @njit(cache=True, nogil=True)
@@ -76,8 +79,7 @@ def fold_tokens(
     listed, id_count = 0, 0
     for begin in range(0, found.size, BLOCK):
         end = min(begin + BLOCK, found.size)
-        # Kept, or touching would be taken for idle and left out.
-        scratch[2][0] ^= _touch(places, found[begin:end])
+        _fetch_rows(places, found[begin:end])
         for place in range(begin, end):
             at, count = found[place], 0
             if alike[place] < place:
@@ -119,21 +121,20 @@ def _bare_view(view: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _touch(places: Any, found: Any) -> Any:
-    """Reads what will be read for some tokens, so that it is near when it is needed."""
+def _fetch_rows(places: Any, found: Any) -> None:
+    """Has the rows of some tokens brought near before they are needed."""
     table, _, first, last = places
-    touched = np.int64(0)
     for run in range(table.shape[0]):
-        size = table[run, KEY_COUNT]
-        order = carray(pointer(table[run, ORDER]), (size,), np.uint32)
-        rows = carray(pointer(table[run, ROWS]), (size,), ROW_DTYPE)
+        order = carray(pointer(table[run, ORDER]), (table[run, KEY_COUNT],), np.uint32)
         for at in found:
             if last[run, at] > first[run, at]:
-                touched ^= np.int64(order[first[run, at]])
+                fetch(table[run, ORDER] + 4 * first[run, at])
         for at in found:
-            if last[run, at] > first[run, at]:
-                touched ^= np.int64(rows[order[first[run, at]]].contributor)
-    return touched
+            for position in range(first[run, at], min(last[run, at], first[run, at] + _AHEAD)):
+                row = table[run, ROWS] + _ROW_BYTES * np.int64(order[position])
+                # What a fold reads of a row may lie in two lines.
+                fetch(row)
+                fetch(row + _FOLDED_BYTES - 1)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -1,7 +1,7 @@
 """Searching sorted keys, in compiled loops.
 
 A processor waits for many lines of memory at once, but not while it must first learn where a
-comparison leads. So what will be compared is touched a block ahead, without comparing.
+comparison leads. So what will be compared is fetched a block ahead, without comparing.
 """
 
 from __future__ import annotations
@@ -116,15 +116,28 @@ def _find_passed(run: Any, keys: Any, passed: Any, first: Any, last: Any) -> int
     for place in passed:
         fetch(run[STARTS] + 4 * np.int64(keys[place] >> shift))
     for place in passed:
-        start = np.int64(starts[np.int64(keys[place] >> shift)])
-        first[place] = start
-        fetch(run[KEYS] + 8 * start)
+        bucket = np.int64(keys[place] >> shift)
+        first[place] = np.int64(starts[bucket])
+        # A bucket may lie in two lines.
+        fetch(run[KEYS] + 8 * first[place])
+        fetch(run[KEYS] + 8 * np.int64(starts[bucket + 1]) - 1)
     hits = 0
     for place in passed:
         key = keys[place]
-        stop = np.int64(starts[np.int64(key >> shift) + 1])
-        first[place] = lower_place(column, first[place], stop, key)
-        last[place] = _upper_place(column, first[place], stop, key)
+        begin, stop = first[place], np.int64(starts[np.int64(key >> shift) + 1])
+        if stop - begin <= _LINEAR:
+            below, equal = 0, 0
+            # Without leaving early, which nobody could foretell, and by places that cannot be
+            # negative, which need no second look.
+            for position in range(begin, stop):
+                other = column[np.uint64(position)]
+                below += other < key
+                equal += other == key
+            first[place] = begin + below
+            last[place] = begin + below + equal
+        else:
+            first[place] = lower_place(column, begin, stop, key)
+            last[place] = _upper_place(column, first[place], stop, key)
         hits += last[place] > first[place]
     return hits
 

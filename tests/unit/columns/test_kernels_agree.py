@@ -143,3 +143,33 @@ def test_places_of_keys(size: int) -> None:
     expected = np.searchsorted(index.keys, high, side="right")
     assert (last - first)[found].tolist() == (expected - first)[found].tolist()
     assert (expected[~found] <= first[~found]).all()
+
+
+@pytest.mark.parametrize("size", [0, 1, 256, 257, 5_000])
+@pytest.mark.parametrize("bits", [8, 40, 64])
+def test_ids_in_order(size: int, bits: int) -> None:
+    """Ids of any length are sorted, equal ones, the lowest and the highest among them."""
+    rng = np.random.default_rng(size)
+    ids = rng.integers(0, (1 << bits) - 1, size, np.uint64, endpoint=True)
+    ids[: size // 2] = rng.choice(np.array([0, (1 << bits) - 1, 7], np.uint64), size // 2)
+    assert kernel.sort(ids).tolist() == sorted(ids.tolist())
+
+
+@pytest.mark.skipif(not kernel.COMPILED, reason="numba is not installed")
+@pytest.mark.parametrize("size", [0, 1, 300, 100_000])
+def test_sieve_lets_every_key_pass(size: int) -> None:
+    """A key that is there always passes; of the others, few do."""
+    from rongan_share.columns.compiled.sieve import bits_of, make_sieve, word_of  # noqa: PLC0415
+
+    rng = np.random.default_rng(size)
+    keys = rng.integers(0, (1 << 64) - 1, size, np.uint64, endpoint=True)
+    keys[: size // 100] = rng.choice(np.array([0, 1, (1 << 64) - 1], np.uint64), size // 100)
+    words = make_sieve(np.sort(keys))
+
+    def passes(key: np.uint64) -> bool:
+        bits = bits_of(key)
+        return bool(words[word_of(key, words.size)] & bits == bits)
+
+    assert all(passes(key) for key in keys[:3_000])
+    others = rng.integers(0, (1 << 64) - 1, 2_000, np.uint64, endpoint=True)
+    assert sum(map(passes, others)) < 2_000 * 0.05
