@@ -1,4 +1,4 @@
-"""The registry in memory, read again whenever the generation has moved in the ledger."""
+"""The registry in memory, brought up to date whenever the generation has moved in the ledger."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import threading
 from typing import TYPE_CHECKING
 
 from rongan_share.ledger.counters import get_generation
-from rongan_share.ledger.objects import load_registry
+from rongan_share.ledger.objects import load_registry, update_registry
 
 if TYPE_CHECKING:
     from rongan_share.ledger.environment import Transaction
     from rongan_share.model.registry import Registry
+
+KEPT = 8
+"""Registries kept, newest last: calls that began before a change still read the one before it."""
 
 
 class Registries:
     """Hands out the registry that belongs to a transaction."""
 
     def __init__(self) -> None:
-        self._registry: Registry | None = None
+        self._kept: tuple[Registry, ...] = ()
         self._seen: tuple[int, Registry | None] = (-1, None)
         self._lock = threading.Lock()
 
@@ -33,12 +36,23 @@ class Registries:
 
     def _current(self, txn: Transaction) -> Registry:
         generation = get_generation(txn)
-        registry = self._registry
-        if registry is not None and registry.generation == generation:
+        registry = _find(self._kept, generation)
+        if registry is not None:
             return registry
         with self._lock:
-            registry = self._registry
-            if registry is None or registry.generation < generation:
-                self._registry = registry = load_registry(txn)
-        # An older transaction than the cached registry reads its own, once.
-        return registry if registry.generation == generation else load_registry(txn)
+            registry = _find(self._kept, generation)
+            if registry is not None:
+                return registry
+            if not self._kept:
+                registry = load_registry(txn)
+            elif self._kept[-1].generation < generation:
+                registry = update_registry(txn, self._kept[-1])
+            else:
+                # A transaction older than all that is kept reads its own, once.
+                return load_registry(txn)
+            self._kept = (*self._kept[1 - KEPT :], registry)
+            return registry
+
+
+def _find(kept: tuple[Registry, ...], generation: int) -> Registry | None:
+    return next((each for each in reversed(kept) if each.generation == generation), None)

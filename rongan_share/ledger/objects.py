@@ -1,7 +1,8 @@
 """Objects that verdicts depend on, kept as versions and never overwritten.
 
 Each version says from which sequence and instant it holds, so that any past answer can be
-explained.
+explained. A note of each write stands by generation, so that whoever holds the registry of an
+earlier one reads what changed and nothing else.
 """
 
 from __future__ import annotations
@@ -42,6 +43,10 @@ _KINDS: dict[type, Kind] = {
     Epoch: Kind.EPOCH,
 }
 _HEADER_BYTES = 16
+_CHANGES = b"G"
+"""Opens the keys of notes of writes: generation, 8 bytes big-endian, and the object's prefix."""
+
+_CHANGE_BYTES = len(_CHANGES) + 8
 
 
 def put_object(
@@ -63,6 +68,8 @@ def put_object(
     txn.put(
         Table.OBJECTS, prefix + version.to_bytes(4, "big"), header + msgspec.msgpack.encode(stored)
     )
+    # Writes come before the bump that makes them count.
+    txn.put(Table.OBJECTS, _change_key(get_generation(txn) + 1) + prefix, b"")
 
 
 def find_object(txn: Transaction, kind: type[StoredType], object_id: str) -> StoredType | None:
@@ -78,8 +85,15 @@ def agreement_id(partner_id: str, version: int) -> str:
 
 def list_newest(txn: Transaction, kind: type[StoredType]) -> Iterator[StoredType]:
     """Walks the newest version of every object of a kind, by id."""
+    return _newest_under(txn, kind, b"")
+
+
+def _newest_under(
+    txn: Transaction, kind: type[StoredType], beginning: bytes
+) -> Iterator[StoredType]:
+    """Walks the newest version of every object of a kind whose id begins so."""
     newest: tuple[bytes, bytes] | None = None
-    for key, payload in txn.scan(Table.OBJECTS, prefix=_KINDS[kind].value):
+    for key, payload in txn.scan(Table.OBJECTS, prefix=_KINDS[kind].value + beginning):
         if newest is not None and newest[0] != key[:-4]:
             yield _decode(kind, newest[1])
         newest = (key[:-4], payload)
@@ -96,12 +110,7 @@ def load_registry(txn: Transaction) -> Registry:
     agreements: dict[str, Agreement] = {}
     newest: dict[str, int] = {}
     for agreement in list_newest(txn, Agreement):
-        newest[agreement.partner_id] = max(newest.get(agreement.partner_id, 0), agreement.version)
-        if agreement.state is AgreementState.ACTIVE:
-            agreements[agreement.partner_id] = agreement
-    current = [epoch for epoch in list_newest(txn, Epoch) if epoch.state is EpochState.CURRENT]
-    if not current:
-        raise LedgerCorruptError(Table.OBJECTS.value, Kind.EPOCH.value)
+        _add_agreement(agreement, agreements, newest)
     return Registry(
         generation=get_generation(txn),
         partners={partner.partner_id: partner for partner in list_newest(txn, Partner)},
@@ -109,8 +118,96 @@ def load_registry(txn: Transaction) -> Registry:
         newest_versions=newest,
         certificates={cert.fingerprint: cert for cert in list_newest(txn, Certificate)},
         operators={operator.operator_id: operator for operator in list_newest(txn, Operator)},
-        epoch=current[0],
+        epoch=_current_epoch(txn),
     )
+
+
+def update_registry(txn: Transaction, before: Registry) -> Registry:
+    """Brings a registry up to the generation of a transaction, reading only what changed.
+
+    Args:
+        txn: A transaction no older than the registry.
+        before: The registry of an earlier generation of this ledger; stays as it is.
+
+    Returns:
+        What `load_registry` returns. All of it is read anew if any generation between the two
+        left no note of what it changed.
+
+    Raises:
+        LedgerCorruptError: As of `load_registry`.
+    """
+    generation = get_generation(txn)
+    noted: set[int] = set()
+    changed: set[bytes] = set()
+    # No upper end: what was written behind the last bump is in the ledger, so it is read as well.
+    for key, _ in txn.scan(Table.OBJECTS, _change_key(before.generation + 1), prefix=_CHANGES):
+        noted.add(int.from_bytes(key[len(_CHANGES) : _CHANGE_BYTES], "big"))
+        changed.add(key[_CHANGE_BYTES:])
+    if not noted.issuperset(range(before.generation + 1, generation + 1)):
+        return load_registry(txn)
+    ids: dict[bytes, list[bytes]] = {kind.value: [] for kind in Kind}
+    for prefix in sorted(changed):
+        ids[prefix[:1]].append(prefix[1:-1])
+    agreements, newest = _changed_agreements(txn, before, ids[Kind.AGREEMENT.value])
+    partners, certificates = dict(before.partners), dict(before.certificates)
+    operators = dict(before.operators)
+    for partner in _each(txn, Partner, ids):
+        partners[partner.partner_id] = partner
+    for certificate in _each(txn, Certificate, ids):
+        certificates[certificate.fingerprint] = certificate
+    for operator in _each(txn, Operator, ids):
+        operators[operator.operator_id] = operator
+    return Registry(
+        generation=generation,
+        partners=partners,
+        agreements=agreements,
+        newest_versions=newest,
+        certificates=certificates,
+        operators=operators,
+        epoch=_current_epoch(txn) if ids[Kind.EPOCH.value] else before.epoch,
+    )
+
+
+def _changed_agreements(
+    txn: Transaction, before: Registry, ids: list[bytes]
+) -> tuple[dict[str, Agreement], dict[str, int]]:
+    """Reads all agreements of those partners of whom one changed; one may have replaced another."""
+    agreements, newest = dict(before.agreements), dict(before.newest_versions)
+    for partner_id in {object_id.decode().partition("/")[0] for object_id in ids}:
+        agreements.pop(partner_id, None)
+        newest.pop(partner_id, None)
+        for agreement in _newest_under(txn, Agreement, f"{partner_id}/".encode()):
+            _add_agreement(agreement, agreements, newest)
+    return agreements, newest
+
+
+def _add_agreement(
+    agreement: Agreement, agreements: dict[str, Agreement], newest: dict[str, int]
+) -> None:
+    newest[agreement.partner_id] = max(newest.get(agreement.partner_id, 0), agreement.version)
+    if agreement.state is AgreementState.ACTIVE:
+        agreements[agreement.partner_id] = agreement
+
+
+def _each(
+    txn: Transaction, kind: type[StoredType], ids: dict[bytes, list[bytes]]
+) -> Iterator[StoredType]:
+    for object_id in ids[_KINDS[kind].value]:
+        stored = find_object(txn, kind, object_id.decode())
+        if stored is None:
+            raise LedgerCorruptError(Table.OBJECTS.value, _KINDS[kind].value + object_id)
+        yield stored
+
+
+def _current_epoch(txn: Transaction) -> Epoch:
+    current = [epoch for epoch in list_newest(txn, Epoch) if epoch.state is EpochState.CURRENT]
+    if not current:
+        raise LedgerCorruptError(Table.OBJECTS.value, Kind.EPOCH.value)
+    return current[0]
+
+
+def _change_key(generation: int) -> bytes:
+    return _CHANGES + generation.to_bytes(_CHANGE_BYTES - len(_CHANGES), "big")
 
 
 def _prefix(kind: type, object_id: str) -> bytes:
