@@ -24,6 +24,14 @@ class Registries:
         self._seen: tuple[int, Registry | None] = (-1, None)
         self._lock = threading.Lock()
 
+    @property
+    def known(self) -> Registry | None:
+        """The newest registry that was read, which may be outdated; None before the first.
+
+        Only for what the commit holds to its generation, and for no refusal.
+        """
+        return self._kept[-1] if self._kept else None
+
     def current(self, txn: Transaction) -> Registry:
         """Returns the registry as the transaction sees it."""
         # What one commit left is read once, however many calls see it before the next.

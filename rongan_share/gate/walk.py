@@ -31,6 +31,7 @@ from rongan_share.gate.refusals import RefusalKind
 from rongan_share.gate.registries import Registries
 from rongan_share.gate.routes import Reading
 from rongan_share.ledger.committer import Charge, Committed, Committer, Link, Placement, Proposal
+from rongan_share.ledger.reader import Reader
 from rongan_share.model.partner import HolderKind
 from rongan_share.services.call import Call, put_placement
 from rongan_share.wire.days import shanghai_day
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
     from rongan_share.clock import Clock
     from rongan_share.columns.follower import Follower
     from rongan_share.gate.routes import Route
-    from rongan_share.ledger.environment import Ledger, Transaction
+    from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.promise import Promise
     from rongan_share.model.caller import ClaimedCaller
     from rongan_share.model.quota import QuotaLeft
+    from rongan_share.model.registry import Registry
     from rongan_share.services.call import Outcome
     from rongan_share.services.hub import HubFacts
 
@@ -124,11 +126,14 @@ class Walk:
         Raises:
             RonganError: The caller is not let in.
         """
-        with self.ledger.read() as txn:
-            self._identify(route, peer, txn)
+        with Reader(self.ledger) as reader:
+            self._identify(route, peer, reader, known=None)
 
     def decide(self, route: Route, peer: Peer, read: Read, *, after: Link | None = None) -> Pending:
         """Takes an item through the steps up to the commit.
+
+        Nothing is read of the ledger if it can be helped: what may have moved, the commit finds
+        out. A refusal is not committed on anything, so it must be certain.
 
         Args:
             route: Its row of the route table.
@@ -139,9 +144,23 @@ class Walk:
         Raises:
             RonganError: The first step that refuses.
         """
+        known = self.registries.known
+        if known is not None:
+            try:
+                return self._decide(route, peer, read, after=after, known=known)
+            except RonganError:
+                with Reader(self.ledger) as reader:
+                    if self.registries.current(reader.transaction()) is known:
+                        raise
+        return self._decide(route, peer, read, after=after, known=None)
+
+    def _decide(
+        self, route: Route, peer: Peer, read: Read, *, after: Link | None, known: Registry | None
+    ) -> Pending:
+        """Takes an item through the steps, by the registry that is known or the ledger's own."""
         link = Link()
-        with self.ledger.read() as txn:
-            call = self._identify(route, peer, txn)  # 1 identity
+        with Reader(self.ledger) as reader:
+            call = self._identify(route, peer, reader, known=known)  # 1 identity
             reading = read()
             if route.scope is not None:  # 2 agreement
                 scope = route.scope(reading.question)
@@ -178,7 +197,13 @@ class Walk:
                 committed = pending.promise.result()
             except MovedError:
                 # The frame before it, if there is one, has been settled by now.
-                pending = self.decide(pending.route, pending.peer, _known(pending.reading))
+                pending = self._decide(
+                    pending.route,
+                    pending.peer,
+                    _known(pending.reading),
+                    after=None,
+                    known=None,
+                )
                 continue
             except RonganError:
                 self._note_left(pending.charge, None)
@@ -214,8 +239,10 @@ class Walk:
         if charge is not None:
             self.seen.note(charge, left)
 
-    def _identify(self, route: Route, peer: Peer, txn: Transaction) -> Call:
-        registry = self.registries.current(txn)
+    def _identify(
+        self, route: Route, peer: Peer, reader: Reader, *, known: Registry | None
+    ) -> Call:
+        registry = self.registries.current(reader.transaction()) if known is None else known
         now = self.clock.now()
         caller = verify_claim(self.claim(peer), registry, now=now)
         verify_audience(caller, route.audience)
@@ -226,7 +253,8 @@ class Walk:
             registry=registry,
             now=now,
             day=shanghai_day(now),
-            read=txn,
+            reader=reader,
+            first_try=known is not None,
             snapshot=self.follower.snapshot,
             hub=self.hub,
         )
@@ -251,6 +279,7 @@ def _propose(
         generation=call.registry.generation,
         day=call.day,
         expectations=outcome.expectations,
+        claim=outcome.claim,
         link=link,
         after=after,
         charge=charge_of(parts.route, call, outcome),

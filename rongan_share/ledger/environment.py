@@ -82,6 +82,11 @@ class Transaction:
         """Writes a payload under a key of 1 to 511 bytes."""
         self._txn.put(key, seal(key, payload), db=self._databases[table])
 
+    def put_new(self, table: Table, key: bytes, payload: bytes) -> bool:
+        """Writes a payload under a key that is not there; returns False, unwritten, if it is."""
+        database = self._databases[table]
+        return bool(self._txn.put(key, seal(key, payload), db=database, overwrite=False))
+
     def put_sealed(self, table: Table, key: bytes, value: bytes) -> None:
         """Writes a value that carries its checksum already, at the end of a numbered table.
 

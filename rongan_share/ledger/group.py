@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rongan_share.clock import nanoseconds
 from rongan_share.errors import MovedError, RonganError
 from rongan_share.ledger import counters, entries, quotas
 from rongan_share.ledger.promise import Promise
 from rongan_share.ledger.proposal import Charge, Committed, Placement, Proposal
+from rongan_share.ledger.streams import put_claim
 from rongan_share.model.quota import Meter, QuotaState, bring_up_to_date, left_of, spend
 from rongan_share.wire.days import shanghai_day
 from rongan_share.wire.merkle import leaf_hash
@@ -68,6 +70,11 @@ class Group:
         try:
             self._verify_unmoved(proposal)
             spent = self._spend(proposal.charge)
+            # Last, for it is check and effect in one step.
+            if proposal.claim is not None and not put_claim(
+                self._txn, proposal.claim, nanoseconds(self._now)
+            ):
+                raise MovedError  # noqa: TRY301 - as the other checks do
         except (RonganError, MovedError) as error:
             self.results.append((promise, error))
             return

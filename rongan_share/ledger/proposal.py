@@ -17,6 +17,7 @@ from rongan_share.model.quota import Meter, Quota, QuotaLeft
 
 if TYPE_CHECKING:
     from rongan_share.ledger.environment import Transaction
+    from rongan_share.ledger.streams import Claim
 
 
 class Placement(msgspec.Struct, frozen=True):
@@ -82,6 +83,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         generation: Gate generation it was decided on; None where it depends on none.
         day: Date in Asia/Shanghai it was decided on; None where it depends on none.
         expectations: Each raises MovedError if what the decision read has changed.
+        claim: The number under which a question is known again; moved if it stands for another.
         link: The item's own place in its stream.
         after: Link of the item before it in its stream; None where it follows none.
         charge: What it costs.
@@ -97,6 +99,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     generation: int | None = None
     day: int | None = None
     expectations: tuple[Callable[[Transaction], None], ...] = ()
+    claim: Claim | None = None
     link: Link = msgspec.field(default_factory=Link)
     after: Link | None = None
     charge: Charge | None = None

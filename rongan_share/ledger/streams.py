@@ -98,6 +98,41 @@ def put_repeat(txn: Transaction, stream: StreamKey, number: int, *, repeat: Repe
     txn.put(Table.REPEATS, _numbered_key(stream, number), payload)
 
 
+class Claim(msgspec.Struct, frozen=True):
+    """A question that wants to be remembered, provided that nothing else was meanwhile.
+
+    Attributes:
+        stream: Its batch or call.
+        number: Its number in it.
+        seen: What it was decided on; None for a question that was never asked.
+        kept: What is remembered; a time of 0 stands for that of the commit.
+    """
+
+    stream: StreamKey
+    number: int
+    seen: Repeat | None
+    kept: Repeat
+
+
+def put_claim(txn: Transaction, claim: Claim, time_ns: int) -> bool:
+    """Remembers a question; returns False, and writes nothing, if it was decided on less.
+
+    Args:
+        txn: The commit's transaction.
+        claim: The question.
+        time_ns: The commit's instant.
+    """
+    kept = claim.kept
+    payload = _REPEAT.pack(kept.digest, kept.time_ns or time_ns, kept.uncharged_count)
+    key = _numbered_key(claim.stream, claim.number)
+    if claim.seen is None:
+        return txn.put_new(Table.REPEATS, key, payload)
+    if find_repeat(txn, claim.stream, claim.number) != claim.seen:
+        return False
+    txn.put(Table.REPEATS, key, payload)
+    return True
+
+
 def list_outdated(
     txn: Transaction, table: Table, before_ns: int, *, start: bytes, limit: int
 ) -> tuple[list[bytes], bytes]:

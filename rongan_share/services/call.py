@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.ledger.committer import Committed, Placement
     from rongan_share.ledger.environment import Transaction
+    from rongan_share.ledger.reader import Reader
+    from rongan_share.ledger.streams import Claim
     from rongan_share.model.agreement import Agreement
     from rongan_share.model.caller import Caller
     from rongan_share.model.partner import Partner
@@ -82,7 +84,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         registry: What stood when it was taken.
         now: The instant of the decision.
         day: Its date in Asia/Shanghai.
-        read: The ledger as it stood, for this item only.
+        reader: Opens the ledger as it stands, for this item only.
+        first_try: Whether what the commit checks anyway may be taken for granted.
         snapshot: Gives the look-ups, waiting for a sequence where one is named.
         hub: What belongs to the hub itself.
     """
@@ -91,9 +94,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     registry: Registry
     now: datetime
     day: int
-    read: Transaction
+    reader: Reader
+    first_try: bool
     snapshot: Callable[[int], Snapshot]
     hub: HubFacts
+
+    @property
+    def read(self) -> Transaction:
+        """The ledger, opened when first asked for."""
+        return self.reader.transaction()
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -139,6 +148,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         takes_sequence: Whether it is an accepted change of listings.
         bumps_generation: Whether decisions under way must be made again after it.
         expectations: Each raises MovedError if what was read has changed.
+        claim: The number under which it is known again, and what that stood for when it was read.
         writes: Effects, run in the commit.
     """
 
@@ -157,6 +167,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     takes_sequence: bool = False
     bumps_generation: bool = False
     expectations: tuple[Callable[[Transaction], None], ...] = ()
+    claim: Claim | None = None
     writes: tuple[Callable[[Transaction, Placement], None], ...] = ()
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rongan_share.clock import nanoseconds
-from rongan_share.errors import MovedError, Reason, RonganError
-from rongan_share.ledger.committer import Placement, time_ns
-from rongan_share.ledger.streams import REPEAT_MEMORY_NS, Repeat, StreamKey, find_repeat, put_repeat
+from rongan_share.errors import Reason, RonganError
+from rongan_share.ledger.streams import REPEAT_MEMORY_NS, Claim, Repeat, StreamKey, find_repeat
 from rongan_share.services.call import Call, Outcome
 from rongan_share.services.lookup import Found, Judged, chargeable_count, find_rows, look_up
 from rongan_share.v1 import verdict_service_pb2 as pb
@@ -23,11 +22,10 @@ from rongan_share.wire.fold import FoldRows, count_matched, cut_to_detail, fold
 from rongan_share.wire.vocabulary import DetailLevel, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from rongan_share.ledger.environment import Transaction
     from rongan_share.services.questions import VerdictQuestion
 
 Answer = pb.CheckSubjectResponse | pb.StreamVerdictsResponse
@@ -217,15 +215,11 @@ def _others(
 def _outcome(call: Call, question: VerdictQuestion, judged: Judged, *, answer: Answer) -> Outcome:
     """Adds what the answer costs and leaves behind."""
     stream = StreamKey(call.partner.number, question.batch_id)
-    seen = find_repeat(call.read, stream, question.frame_number)
+    # Almost no question is a repeated one, and the commit tells those that are.
+    seen = None if call.first_try else find_repeat(call.read, stream, question.frame_number)
     remembered, charged = _remember(call, question, seen)
     listed_count = int(judged.listed.size)
     entitled_count = int(np.count_nonzero(judged.entitled))
-
-    def expect(txn: Transaction) -> None:
-        if find_repeat(txn, stream, question.frame_number) != seen:
-            raise MovedError
-
     return Outcome(
         answer=answer,
         counts={
@@ -241,8 +235,7 @@ def _outcome(call: Call, question: VerdictQuestion, judged: Judged, *, answer: A
         disclosure=judged.disclosure,
         business_refs=question.business_refs,
         cost=entitled_count if charged else 0,
-        expectations=(expect,),
-        writes=(_write_repeat(stream, question.frame_number, remembered),),
+        claim=Claim(stream, question.frame_number, seen, remembered),
     )
 
 
@@ -268,14 +261,3 @@ def _remember(call: Call, question: VerdictQuestion, seen: Repeat | None) -> tup
     if seen.uncharged_count >= UNCHARGED_REPEATS:
         return seen, True
     return Repeat(seen.digest, seen.time_ns, seen.uncharged_count + 1), False
-
-
-def _write_repeat(
-    stream: StreamKey, number: int, remembered: Repeat
-) -> Callable[[Transaction, Placement], None]:
-    def write(txn: Transaction, placement: Placement) -> None:
-        first = remembered.time_ns or time_ns(placement)
-        kept = Repeat(remembered.digest, first, remembered.uncharged_count)
-        put_repeat(txn, stream, number, repeat=kept)
-
-    return write

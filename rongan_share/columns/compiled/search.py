@@ -75,6 +75,15 @@ def locate(table: Any, tokens: Any, wanted: Any, first: Any, last: Any, found: A
     return found_count
 
 
+@njit(cache=True)
+def locate_few(table: Any, tokens: Any, wanted: Any, first: Any, last: Any, found: Any) -> int:
+    """Does what `locate` does without letting other threads go on meanwhile.
+
+    To get the interpreter's lock back would take many times as long as finding a few tokens.
+    """
+    return locate(table, tokens, wanted, first, last, found)
+
+
 @njit(cache=True, nogil=True)
 def _gather(
     first: Any, last: Any, wanted: Any, begin: int, end: int, found: Any, found_count: int
