@@ -15,6 +15,14 @@ class PartnerState(IntEnum):
     TERMINATED = 3
 
 
+class PartnerKind(IntEnum):
+    """What kind of institution a partner is; numbers of ``operator_service.proto``."""
+
+    UNSPECIFIED = 0
+    BANK = 1
+    ENTERPRISE = 2
+
+
 class HolderKind(IntEnum):
     """What kind of caller a certificate names."""
 
@@ -39,6 +47,11 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
         version: From 1, one more with each change.
         display_name: For people.
         reason: Why it is in this state.
+        kind: What kind of institution it is.
+        english_name: For people; empty = not known.
+        credit_code: Unified social credit code, 18 characters; empty = not known.
+        region: Division code (GB/T 2260), 6 digits; empty = not known.
+        contact: How to reach whoever answers for it there; empty = not known.
     """
 
     partner_id: str
@@ -47,6 +60,11 @@ class Partner(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     display_name: str
     reason: str = ""
+    kind: PartnerKind = PartnerKind.UNSPECIFIED
+    english_name: str = ""
+    credit_code: str = ""
+    region: str = ""
+    contact: str = ""
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):

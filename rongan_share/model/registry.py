@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rongan_share.model.partner import PartnerState
+from rongan_share.model.partner import CertificateState, HolderKind, PartnerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,3 +49,13 @@ class Registry:
             for partner in self.partners.values()
             if partner.state is not PartnerState.ACTIVE
         )
+
+    @cached_property
+    def certificate_serials(self) -> Mapping[str, tuple[str, ...]]:
+        """Serial numbers of partners' certificates that are not revoked, in order, by partner."""
+        found: dict[str, list[str]] = {}
+        for certificate in self.certificates.values():
+            open_door = certificate.state is CertificateState.ACTIVE
+            if open_door and certificate.holder_kind is HolderKind.PARTNER:
+                found.setdefault(certificate.holder_id, []).append(certificate.serial_hex)
+        return {holder: tuple(sorted(serials)) for holder, serials in found.items()}

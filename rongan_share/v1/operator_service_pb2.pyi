@@ -52,6 +52,30 @@ PARTNER_STATE_TERMINATED: PartnerState.ValueType  # 3
 """Left for ever."""
 Global___PartnerState: _TypeAlias = PartnerState  # noqa: Y015
 
+class _PartnerKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PartnerKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PartnerKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PARTNER_KIND_UNSPECIFIED: _PartnerKind.ValueType  # 0
+    """Not said, as of partners that were registered by their id and name alone."""
+    PARTNER_KIND_BANK: _PartnerKind.ValueType  # 1
+    """A bank or another financial institution."""
+    PARTNER_KIND_ENTERPRISE: _PartnerKind.ValueType  # 2
+    """Any other company."""
+
+class PartnerKind(_PartnerKind, metaclass=_PartnerKindEnumTypeWrapper):
+    """PartnerKind is what kind of institution a partner is."""
+
+PARTNER_KIND_UNSPECIFIED: PartnerKind.ValueType  # 0
+"""Not said, as of partners that were registered by their id and name alone."""
+PARTNER_KIND_BANK: PartnerKind.ValueType  # 1
+"""A bank or another financial institution."""
+PARTNER_KIND_ENTERPRISE: PartnerKind.ValueType  # 2
+"""Any other company."""
+Global___PartnerKind: _TypeAlias = PartnerKind  # noqa: Y015
+
 @_typing.final
 class Partner(_message.Message):
     """Partner is an institution that shares through the hub."""
@@ -65,6 +89,13 @@ class Partner(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    NEWEST_AGREEMENT_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ENGLISH_NAME_FIELD_NUMBER: _builtins.int
+    CREDIT_CODE_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_SERIALS_FIELD_NUMBER: _builtins.int
     partner_id: _builtins.str
     """partner_id: 1 to 64 characters of a-z, 0-9 and hyphen, not starting or ending with a hyphen."""
     display_name: _builtins.str
@@ -81,6 +112,26 @@ class Partner(_message.Message):
     """reason: why it is in this state, at most 500 characters."""
     agreement_version: _builtins.int
     """agreement_version: the version approved last, whether or not its dates hold today; 0 none."""
+    newest_agreement_version: _builtins.int
+    """newest_agreement_version: the newest version, approved or still proposed; 0 none."""
+    kind: Global___PartnerKind.ValueType
+    """kind: what kind of institution it is."""
+    english_name: _builtins.str
+    """english_name: for people, at most 200 characters; empty = not known."""
+    credit_code: _builtins.str
+    """credit_code: its unified social credit code (GB 32100), 18 characters; empty = not known."""
+    region: _builtins.str
+    """region: division code of the county, city or province it is in (GB/T 2260), 6 digits; empty =
+    not known.
+    """
+    contact: _builtins.str
+    """contact: how to reach whoever answers for it there, at most 200 characters; empty = not known."""
+    @_builtins.property
+    def certificate_serials(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """certificate_serials: serial numbers of its certificates that are not revoked, lower-case
+        hexadecimal, in order; expired ones too.
+        """
+
     def __init__(
         self,
         *,
@@ -91,10 +142,17 @@ class Partner(_message.Message):
         version: _builtins.int = ...,
         reason: _builtins.str = ...,
         agreement_version: _builtins.int = ...,
+        newest_agreement_version: _builtins.int = ...,
+        kind: Global___PartnerKind.ValueType = ...,
+        english_name: _builtins.str = ...,
+        credit_code: _builtins.str = ...,
+        region: _builtins.str = ...,
+        contact: _builtins.str = ...,
+        certificate_serials: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "display_name", b"display_name", "number", b"number", "partner_id", b"partner_id", "reason", b"reason", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "certificate_serials", b"certificate_serials", "contact", b"contact", "credit_code", b"credit_code", "display_name", b"display_name", "english_name", b"english_name", "kind", b"kind", "newest_agreement_version", b"newest_agreement_version", "number", b"number", "partner_id", b"partner_id", "reason", b"reason", "region", b"region", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -213,19 +271,39 @@ class CreatePartnerRequest(_message.Message):
 
     PARTNER_ID_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ENGLISH_NAME_FIELD_NUMBER: _builtins.int
+    CREDIT_CODE_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
     partner_id: _builtins.str
     """partner_id: see Partner, else REQUEST_MALFORMED; taken ones are RESOURCE_EXISTS."""
     display_name: _builtins.str
     """display_name: see Partner."""
+    kind: Global___PartnerKind.ValueType
+    """kind: see Partner; may be left out."""
+    english_name: _builtins.str
+    """english_name: see Partner."""
+    credit_code: _builtins.str
+    """credit_code: see Partner, its check character right; RESOURCE_EXISTS if another partner has it."""
+    region: _builtins.str
+    """region: see Partner."""
+    contact: _builtins.str
+    """contact: see Partner."""
     def __init__(
         self,
         *,
         partner_id: _builtins.str = ...,
         display_name: _builtins.str = ...,
+        kind: Global___PartnerKind.ValueType = ...,
+        english_name: _builtins.str = ...,
+        credit_code: _builtins.str = ...,
+        region: _builtins.str = ...,
+        contact: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["display_name", b"display_name", "partner_id", b"partner_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact", b"contact", "credit_code", b"credit_code", "display_name", b"display_name", "english_name", b"english_name", "kind", b"kind", "partner_id", b"partner_id", "region", b"region"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

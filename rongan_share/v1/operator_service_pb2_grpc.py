@@ -100,7 +100,7 @@ class OperatorServiceServicer(object):
 
     def CreatePartner(self, request, context):
         """CreatePartner registers an institution; it can do nothing until it has an agreement and a
-        certificate. RESOURCE_EXISTS if the id is taken.
+        certificate. RESOURCE_EXISTS if the id or the credit code is taken.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,7 @@ class OperatorServiceStub:
     """GetHubStatus says how the hub is."""
     CreatePartner: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.CreatePartnerRequest, _operator_service_pb2.CreatePartnerResponse]
     """CreatePartner registers an institution; it can do nothing until it has an agreement and a
-    certificate. RESOURCE_EXISTS if the id is taken.
+    certificate. RESOURCE_EXISTS if the id or the credit code is taken.
     """
     ListPartners: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListPartnersRequest, _operator_service_pb2.ListPartnersResponse]
     """ListPartners pages through the partners by id. REQUEST_MALFORMED for a negative page size."""
@@ -84,7 +84,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """GetHubStatus says how the hub is."""
     CreatePartner: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.CreatePartnerRequest, _operator_service_pb2.CreatePartnerResponse]  # type: ignore[assignment]
     """CreatePartner registers an institution; it can do nothing until it has an agreement and a
-    certificate. RESOURCE_EXISTS if the id is taken.
+    certificate. RESOURCE_EXISTS if the id or the credit code is taken.
     """
     ListPartners: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListPartnersRequest, _operator_service_pb2.ListPartnersResponse]  # type: ignore[assignment]
     """ListPartners pages through the partners by id. REQUEST_MALFORMED for a negative page size."""
@@ -137,7 +137,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.CreatePartnerResponse, _abc.Awaitable[_operator_service_pb2.CreatePartnerResponse]]:
         """CreatePartner registers an institution; it can do nothing until it has an agreement and a
-        certificate. RESOURCE_EXISTS if the id is taken.
+        certificate. RESOURCE_EXISTS if the id or the credit code is taken.
         """
 
     @_abc_1.abstractmethod
