@@ -18,6 +18,7 @@ from rongan_share.cli.agreement_words import (
 )
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
+from rongan_share.cli.proposals import approve_all
 from rongan_share.v1 import agreement_pb2
 from rongan_share.v1 import operator_service_pb2 as pb
 from rongan_share.wire.taxonomy import packaged_taxonomy
@@ -61,13 +62,27 @@ def propose(options: Options, *, file: Path) -> None:
     help=say("help.agreement_approve"),
     epilog=example("rongan-hub --home hub --as bob agreement approve bank-a 1"),
 )
-@click.argument("partner_id", metavar="PARTNER")
-@click.argument("version", type=click.IntRange(min=1, max=(1 << 32) - 1))
+@click.argument("partner_id", metavar="PARTNER", required=False)
+@click.argument("version", type=click.IntRange(min=1, max=(1 << 32) - 1), required=False)
+@click.option("--all-proposed", is_flag=True, help=say("help.all_proposed"))
+@click.option("--yes", is_flag=True, help=say("help.yes"))
 @shared_options()
 @click.pass_obj
-def approve(options: Options, partner_id: str, version: int) -> None:
-    """Puts a version in force."""
-    request = pb.ApproveAgreementRequest(partner_id=partner_id, version=version)
+def approve(
+    options: Options,
+    partner_id: str | None,
+    version: int | None,
+    *,
+    all_proposed: bool,
+    yes: bool,
+) -> None:
+    """Puts a version in force, or all that wait for it."""
+    if all_proposed == (partner_id is not None) or (version is None) != (partner_id is None):
+        raise click.UsageError(say("one_or_all"))
+    if all_proposed:
+        approve_all(options, asked_before=yes)
+        return
+    request = pb.ApproveAgreementRequest(partner_id=partner_id or "", version=version or 0)
     with options.connect() as hub:
         answer = hub.call(lambda stub: stub.ApproveAgreement, request)
     _show_act(options, answer.agreement, answer.entry_index)

@@ -86,6 +86,24 @@ def parse_words(text: str) -> AgreementWords:
         raise ValueError(str(error)) from error
 
 
+def parse_template(text: str) -> AgreementWords:
+    """Reads the text of a file for many partners: an agreement without its first key.
+
+    Returns:
+        The agreement with an empty partner.
+
+    Raises:
+        ValueError: It names a partner, or is not what `parse_words` reads.
+    """
+    table = tomllib.loads(text)
+    if "partner" in table:
+        raise ValueError("partner: a template names none")
+    try:
+        return msgspec.convert({**table, "partner": ""}, AgreementWords)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
 def message_of_words(words: AgreementWords, taxonomy: Taxonomy) -> pb.Agreement:
     """Makes the message that proposes it.
 

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.settings import example
-from rongan_share.ca import (
-    Hierarchy,
-    Holder,
-    IssuerFiles,
-    ProfileName,
-    check_request,
-    encode_chain,
-    issue_leaf,
-    load_profile,
-)
 from rongan_share.cli.messages import say
 from rongan_share.cli.new_file import new_file
 from rongan_share.cli.options import Options, shared_options
-from rongan_share.cli.rehearsal import issue_clock
+from rongan_share.cli.signing import Signer
 from rongan_share.v1 import operator_service_pb2 as pb
-
-if TYPE_CHECKING:
-    from rongan_share.config import Settings
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -59,15 +43,14 @@ def issue(
     options: Options, *, partner_id: str, csr: Path, out: Path, roots_out: Path | None
 ) -> None:
     """Signs, makes the certificate known to the hub, and only then hands it out."""
-    roots = Hierarchy(options.home).hub_roots
-    settings = options.load_settings()
+    signer = Signer(options.home, options.load_settings())
     csr_pem = csr.read_bytes()
     # The draft is written first, so that no full disk can lose a certificate that the hub knows;
     # it takes its name only when the hub knows it.
     with options.connect() as hub, new_file(out) as opened:
         if roots_out is not None:
-            _copy_roots(roots, roots_out)
-        leaf, chain_pem = _sign(settings, csr_pem, partner_id)
+            signer.copy_roots(roots_out)
+        leaf, chain_pem = signer.sign(csr_pem, partner_id)
         opened.write(chain_pem)
         opened.flush()
         request = pb.RegisterCertificateRequest(certificate_der=leaf.public_bytes(Encoding.DER))
@@ -78,7 +61,7 @@ def issue(
         "serial": answer.serial_hex,
         "expiry_time": expiry,
         "certificate": str(out),
-        "roots": str(roots_out or roots),
+        "roots": str(roots_out or signer.roots),
         "entry_index": answer.entry_index,
     }
     options.show(facts, [*facts.items(), ("", say("give_both"))])
@@ -100,29 +83,3 @@ def revoke(options: Options, serial: str, *, reason: str) -> None:
         answer = hub.call(lambda stub: stub.RevokeCertificate, request)
     facts = {"serial": answer.serial_hex, "entry_index": answer.entry_index}
     options.show(facts, facts.items())
-
-
-def _sign(settings: Settings, csr_pem: bytes, partner_id: str) -> tuple[x509.Certificate, bytes]:
-    """Checks a request and signs a certificate for its key; returns it and its PEM chain."""
-    profile = load_profile(ProfileName.PARTNER)
-    checked = check_request(csr_pem, profile=profile)
-    tls = settings.tls
-    issuer = IssuerFiles(tls.client_intermediate, tls.client_intermediate_key).load()
-    leaf = issue_leaf(
-        issuer,
-        checked.public_key,
-        holder=Holder(settings.trust_domain, partner_id),
-        profile=profile,
-        now=issue_clock(settings.clock.offset_seconds).now(),
-    )
-    return leaf, encode_chain(leaf, issuer.certificate)
-
-
-def _copy_roots(roots: Path, copy: Path) -> None:
-    """Copies the roots; a partner's second certificate finds them in its place."""
-    content = roots.read_bytes()
-    if copy.exists() and copy.read_bytes() != content:
-        raise RefusedHereError(f"{copy}: {say('file_exists')}")
-    if not copy.exists():
-        with new_file(copy) as opened:
-            opened.write(content)

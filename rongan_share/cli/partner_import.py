@@ -1,0 +1,83 @@
+"""``rongan-hub partner import``: many institutions at once, from a CSV file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from partner_sdk.cli.settings import example
+from partner_sdk.sources.texts import Encoding, parse_encoding
+from rongan_share.cli.messages import say
+from rongan_share.cli.options import Options, shared_options
+from rongan_share.cli.partner_certificates import CertificateFolders
+from rongan_share.cli.partner_file import read_partners
+from rongan_share.cli.partner_work import Work, carry_out, load_templates, plan
+from rongan_share.cli.signing import Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+
+
+@click.command(
+    "import",
+    help=say("help.partner_import"),
+    epilog=example(
+        "rongan-hub --home hub --as alice partner import partners.csv"
+        " --agreements agreements --credentials credentials --dry-run"
+    ),
+)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--encoding",
+    default=Encoding.UTF_8.value,
+    show_default=True,
+    metavar="NAME",
+    help=say("help.encoding"),
+)
+@click.option("--agreements", type=_FOLDER, default=None, help=say("help.agreements"))
+@click.option("--credentials", type=_FOLDER, default=None, help=say("help.partner_folders"))
+@click.option("--dry-run", is_flag=True, help=say("help.dry_run"))
+@shared_options()
+@click.pass_obj
+def import_partners(
+    options: Options,
+    *,
+    file: Path,
+    encoding: str,
+    agreements: Path | None,
+    credentials: Path | None,
+    dry_run: bool,
+) -> None:
+    """Checks all, then does what is left."""
+    partners = read_partners(file, parse_encoding(encoding))
+    templates = load_templates(agreements, partners.rows) if partners.rows else {}
+    folders = None
+    if credentials is not None:
+        settings = options.load_settings()
+        signer = Signer(options.home, settings)
+        folders = CertificateFolders(credentials, signer, settings.trust_domain)
+    with options.connect() as hub:
+        works = plan(partners, templates, hub, folders=folders)
+        if not dry_run:
+            carry_out(works, hub, folders=folders)
+    facts = {**_facts(works), "dry_run": dry_run}
+    lines: list[tuple[str, object]] = list(_facts(works).items())
+    if dry_run:
+        lines.append(("", say("nothing_done")))
+    elif facts["agreements_proposed"]:
+        lines.append(("next", "rongan-hub --as OTHER agreement approve --all-proposed"))
+    options.show(facts, lines)
+
+
+def _facts(works: Sequence[Work]) -> dict[str, object]:
+    return {
+        "rows": len(works),
+        "partners_added": sum(work.create for work in works),
+        "agreements_proposed": sum(work.agreement is not None for work in works),
+        "certificates_registered": sum(work.certificate for work in works),
+        "rows_done_before": sum(not work.acts for work in works),
+    }
