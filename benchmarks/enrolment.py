@@ -77,7 +77,7 @@ def enrol(hierarchy: Hierarchy, target: str, partner_id: str, *, now: datetime) 
             pb.RegisterCertificateRequest(certificate_der=leaf.public_bytes(Encoding.DER))
         )
         day = (now.date() - now.date().replace(year=1970, month=1, day=1)).days
-        request = pb.ProposeAgreementRequest(agreement=_agreement(partner_id, day))
+        request = pb.ProposeAgreementRequest(agreement=ample_agreement(partner_id, day))
         version = made.ProposeAgreement(request).agreement.version
         approved.ApproveAgreement(
             pb.ApproveAgreementRequest(partner_id=partner_id, version=version)
@@ -108,7 +108,8 @@ def _trust_domain(hierarchy: Hierarchy) -> str:
     return uri.removeprefix("spiffe://").partition("/")[0]
 
 
-def _agreement(partner_id: str, day: int) -> agreement_pb2.Agreement:
+def ample_agreement(partner_id: str, day: int) -> agreement_pb2.Agreement:
+    """Makes an agreement that allows everything, in force today."""
     every_class = sum(1 << int(kind) for kind in SourceClass)
     every_category = packaged_taxonomy().known_bits
     ample = agreement_pb2.Quota(

@@ -145,8 +145,18 @@ def _read_frame(message: Any) -> Any:  # noqa: ANN401 - a route's own message
 
 
 def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
-    """Decides further frames in a thread of their own while earlier ones commit."""
+    """Decides further frames in a thread of their own while earlier ones commit.
+
+    The thread begins with the first frame: a stream that is only held open holds one thread.
+    """
     ready: queue.Queue[_Decided | None] = queue.Queue(READ_AHEAD - 1)
+    for first in decided:
+        # Kept in the queue alone, so that nothing here pins it once it is taken.
+        ready.put(first)
+        del first
+        break
+    else:
+        return
     over = threading.Event()
 
     def run() -> None:

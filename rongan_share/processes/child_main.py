@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from rongan_share.clock import SystemClock, instant_of
 from rongan_share.errors import Reason, RonganError, StartRefusedError
+from rongan_share.processes.file_limit import raise_file_limit
 from rongan_share.processes.interpreter import settle_interpreter
 from rongan_share.processes.job import (
     SERVE,
@@ -102,6 +103,7 @@ def work(job: Job, supervision: Supervision) -> None:
     from rongan_share.processes.worker import Worker  # noqa: PLC0415 - it loads gRPC
 
     settings = job.settings
+    raise_file_limit(settings.listen.max_streams)
     with Ledger(settings.data_directory, family=job.family) as ledger:
         worker = Worker(
             settings,

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from benchmarks import rows_audit
+from benchmarks import rows_audit, rows_streams
 from benchmarks.__main__ import FAMILIES
 from benchmarks.aims import AIMS, Aim
 from benchmarks.contributor import start_contributor, stop_contributor
@@ -82,6 +82,14 @@ def test_unaudited_hub_answers_and_enters_nothing(world: World) -> None:
     """The hub without a log finds the same listings; were an entry made, the row would fail."""
     (family,) = rows_audit.FAMILIES
     assert all(result.value for result in family.measure(world))
+
+
+def test_many_partners_hold_their_streams(world: World) -> None:
+    """Each made partner connects by its own certificate and has a frame answered, or none counts."""
+    (family,) = rows_streams.FAMILIES
+    (result,) = family.measure(world)
+    assert result.value is not None
+    assert "0 failures" in result.note
 
 
 def test_share_of_shared_tokens() -> None:
