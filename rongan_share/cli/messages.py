@@ -250,6 +250,7 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "--json cannot ask: give --yes too",
             "--json 无法询问，请同时给出 --yes",
         ),
+        "no_folder": ("there is no such folder", "目录不存在"),
         "one_or_all": (
             "name PARTNER and VERSION, or give --all-proposed",
             "请指定 PARTNER 和 VERSION，或使用 --all-proposed",

@@ -19,7 +19,7 @@ from rongan_share.cli.signing import Signer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FOLDER = click.Path(file_okay=False, exists=True, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command(
@@ -53,6 +53,9 @@ def import_partners(
     dry_run: bool,
 ) -> None:
     """Checks all, then does what is left."""
+    for name, folder in (("--agreements", agreements), ("--credentials", credentials)):
+        if folder is not None and not folder.is_dir():
+            raise click.BadParameter(say("no_folder"), param_hint=name)
     partners = read_partners(file, parse_encoding(encoding))
     templates = load_templates(agreements, partners.rows) if partners.rows else {}
     folders = None

@@ -68,7 +68,7 @@ def write(path: Path, *rows: str, header: str = COLUMNS, encoding: str = "utf-8"
     return path
 
 
-def many(path: Path, prefix: str, count: int, template: str = "plain") -> Path:
+def many(path: Path, prefix: str, count: int, *, template: str = "plain") -> Path:
     """Writes a file of that many partners."""
     rows = [f"{prefix}-{n},enterprise,企业{n},,,,,{template}" for n in range(count)]
     return write(path, *rows)
@@ -157,7 +157,7 @@ def test_header_and_templates(hub: Console, tmp_path: Path, templates: Path) -> 
     stray = write(tmp_path / "a.csv", header="partner,kind,name,phone")
     assert problems(hub, stray)[0][0] == 1
     assert problems(hub, write(tmp_path / "b.csv", header="partner,name"))[0][1] == "kind"
-    file = many(tmp_path / "c.csv", "te", 1, "none")
+    file = many(tmp_path / "c.csv", "te", 1, template="none")
     rule = "no such file in --agreements"
     assert problems(hub, file, "--agreements", templates) == [(2, "agreement", rule)]
     (templates / "none.toml").write_text(AGREEMENT.format(partner="te-0"), encoding="utf-8")
@@ -168,6 +168,8 @@ def test_header_and_templates(hub: Console, tmp_path: Path, templates: Path) -> 
     (templates / "none.toml").write_text(ended, encoding="utf-8")
     done = hub.run("partner", "import", str(file), "--agreements", str(templates))
     assert "agreement.end_day" in done.err
+    absent = hub.run("partner", "import", str(file), "--agreements", str(tmp_path / "absent"))
+    assert absent.code == 2
     assert partners(hub, "te-") == []
 
 
@@ -228,7 +230,7 @@ def test_interrupted_import_goes_on(hub: Console, tmp_path: Path, templates: Pat
 
 def test_folder_without_a_fit_request(hub: Console, tmp_path: Path) -> None:
     """A request that is missing or none, and a certificate of somebody else, are told by row."""
-    file, folder = many(tmp_path / "p.csv", "cr", 3, ""), tmp_path / "credentials"
+    file, folder = many(tmp_path / "p.csv", "cr", 3, template=""), tmp_path / "credentials"
     for name in ("cr-1", "cr-2", "other"):
         (folder / name).mkdir(parents=True)
     (folder / "cr-1" / "request.pem").write_text("none", encoding="utf-8")
@@ -266,7 +268,7 @@ def test_unreachable_hub_and_chinese(
     hub: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hub that is not there is no refusal; problems are told in Chinese where that is spoken."""
-    file = many(tmp_path / "p.csv", "un", 1, "")
+    file = many(tmp_path / "p.csv", "un", 1, template="")
     assert hub.run("partner", "import", str(file), address="127.0.0.1:1").code == 3
     file = write(tmp_path / "p.csv", "un,bank,,,,,,")
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")

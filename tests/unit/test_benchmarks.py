@@ -85,7 +85,7 @@ def test_unaudited_hub_answers_and_enters_nothing(world: World) -> None:
 
 
 def test_many_partners_hold_their_streams(world: World) -> None:
-    """Each made partner connects by its own certificate and has a frame answered, or none counts."""
+    """Each made partner connects by its own certificate and has a frame answered, or it is void."""
     (family,) = rows_streams.FAMILIES
     (result,) = family.measure(world)
     assert result.value is not None
