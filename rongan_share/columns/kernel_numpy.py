@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from rongan_share.columns.view import View
 
 
+FEW = 64
+"""Tokens that are looked up with the interpreter's lock held, where look-ups are compiled."""
+
+
 def see(
     matches: Matches, wanted: NDArray[np.bool_], view: View
 ) -> tuple[NDArray[np.int64], NDArray[np.void], FoldRows]:

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2
 from rongan_share import __version__
 from rongan_share.columns import kernel
 from rongan_share.columns.follower import Follower
+from rongan_share.columns.warm_up import warm_up
 from rongan_share.errors import StartRefusedError
 from rongan_share.gate.admission import Admission, Limits
 from rongan_share.gate.handlers import Gate
@@ -126,6 +127,7 @@ class Worker:
         """
         if not kernel.COMPILED:
             _log.warning("look-ups are not compiled")
+        warm_up()
         # What was started is stopped in the opposite order, whatever fails on the way.
         with self._ending.pop_all() as ending:
             self.follower.start()

@@ -220,8 +220,9 @@ def test_subjects_are_folded(hub: HubUnderTest, source: Stubs, asker: Stubs) -> 
     contribute(source, [first, second, other])
     tokens = [first.token, second.token, fresh(), fresh(), other.token]
     message = verdict_frame(1, b"".join(tokens), subject_end=ends(3, 4, 5))
-    answer = ask_stream(asker, verdict_open(), message)[0]
+    # First, because it waits for what was contributed.
     single = check(asker, *tokens[:3])
+    answer = ask_stream(asker, verdict_open(), message)[0]
     assert answer.listed_index == ends(0, 1, 4)
     assert answer.listed_subject == ends(0, 2)
     assert answer.subject_matched == bytes([2, 1])

@@ -11,16 +11,13 @@ import numpy as np
 
 from rongan_share.columns.compiled.fold import fold_tokens, scratch_room
 from rongan_share.columns.compiled.search import link_alike, locate, locate_few
+from rongan_share.columns.kernel_numpy import FEW
 from rongan_share.wire.fold import SUMMARY_DTYPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rongan_share.columns.view import View
-
-
-_FEW = 64
-"""Tokens that are looked up with the interpreter's lock held."""
 
 
 def judge(
@@ -42,7 +39,7 @@ def judge(
     first = np.empty((len(table), count), np.int64)
     last = np.empty((len(table), count), np.int64)
     found = np.empty(count, np.int64)
-    find = locate_few if count <= _FEW else locate
+    find = locate_few if count <= FEW else locate
     found = found[: find(table, tokens, wanted, first, last, found)]
     if not found.size:
         return found, np.zeros(0, SUMMARY_DTYPE), np.zeros(0, np.uint64)
