@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import (
     rows_audit,
+    rows_coalesced,
     rows_contribution,
     rows_frames,
     rows_memory,
@@ -34,6 +35,7 @@ FAMILIES: tuple[Family, ...] = (
     *rows_memory.FAMILIES,
     *rows_frames.FAMILIES,
     *rows_unary.FAMILIES,
+    *rows_coalesced.FAMILIES,
     *rows_audit.FAMILIES,
     *rows_start.FAMILIES,
     *rows_workers.FAMILIES,

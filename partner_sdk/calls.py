@@ -82,7 +82,7 @@ class Connections:
         self._turn = itertools.cycle([Stubs(channel) for channel in channels])
         self._turn_lock = threading.Lock()
         self._places = threading.BoundedSemaphore(calls_in_flight)
-        self._policy = policy
+        self.policy = policy
         self.timing = timing or Timing()
 
     @classmethod
@@ -160,7 +160,7 @@ class Connections:
                 safe=safe,
                 quota_waited=quota_waited,
             )
-            wait = decide_wait(failure, self._policy, random=self.timing.random())
+            wait = decide_wait(failure, self.policy, random=self.timing.random())
             if wait is None or self.timing.monotonic() + wait >= deadline:
                 raise refused
             quota_waited = quota_waited or refused.reason is Reason.QUOTA_EXCEEDED

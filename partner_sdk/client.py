@@ -23,6 +23,7 @@ from partner_sdk.epochs import EpochCache, TaxonomyCache
 from partner_sdk.own_listings import OwnListing, list_own
 from partner_sdk.questions import Origin, Question
 from partner_sdk.retry import CALL_POLICY, STREAM_POLICY, RetryPolicy
+from partner_sdk.shared import Lanes
 from partner_sdk.subjects import Subject, ask_subject, subject_of
 from partner_sdk.uploads import Upload
 from partner_sdk.usage import Usage, read_usage
@@ -97,6 +98,9 @@ class Client:
         self._stream_retry = stream_retry
         self._epochs = EpochCache(connections, timeout_seconds=timeout_seconds)
         self._taxonomies = TaxonomyCache(connections, timeout_seconds=timeout_seconds)
+        self._lanes = Lanes(
+            connections, (self._epochs, self._taxonomies), policy=connections.policy
+        )
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self came with Python 3.11
         """Enters a block at whose end the client is closed."""
@@ -112,7 +116,8 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Closes the connections; calls under way end with `UnavailableError`."""
+        """Closes the connections; calls under way end with `UnavailableError`, no thread is left."""
+        self._lanes.close()
         self._connections.close()
 
     def agreement(self) -> Agreement:
@@ -152,12 +157,22 @@ class Client:
         purpose: Purpose,
         channel: Channel,
         categories: Iterable[str] = (),
-        detail: DetailLevel = DetailLevel.CATEGORY,
+        detail: DetailLevel | bool = False,
+        level: DetailLevel = DetailLevel.CATEGORY,
         origin: Origin | None = None,
+        business_ref: bytes = b"",
         request_id: bytes | None = None,
         at_least_sequence: int = 0,
+        timeout_seconds: float | None = None,
     ) -> Verdict:
         """Asks about one subject, known by its identifiers; their aliases are asked along.
+
+        Threads that ask the same way (purpose, channel, categories, level, origin) at the same time
+        share a stream and its frames: the verdict has the summary, and no listings. With `detail`,
+        `request_id` or `at_least_sequence` the question is a call of its own.
+
+        A question whose time passes while it is under way may have been answered at the hub:
+        charged, entered and disclosed.
 
         Args:
             identifiers: Type and text each (parts of a composite joined by ``|``), or canonical
@@ -165,26 +180,46 @@ class Client:
             purpose: Why; one of the agreement's.
             channel: Where the question arose; one of the agreement's.
             categories: Codes asked for; empty = all that the agreement shows.
-            detail: How much to show.
+            detail: Every listing too, in a call of its own: True = at `level`, or a level itself.
+            level: How much to show.
             origin: Who asks.
+            business_ref: 16 bytes, your pseudonym of the case, or empty.
             request_id: 16 bytes; the same question under the same id is not charged again. None =
                 new.
             at_least_sequence: The answer must know this sequence; 0 = any.
+            timeout_seconds: Time for this question with all its tries; None = the client's.
 
         Raises:
             MalformedError: An identifier or category is not one; nothing was sent.
-            HubRefusalError: The hub refused, or could not be reached.
+            HubRefusalError: The hub refused, could not be reached, or gave no answer in time.
+            ClientBusyError: Too many questions of this client wait already.
             AnswerMalformedError: The answer does not account for what was asked.
         """
+        alone = detail is not False or request_id is not None or at_least_sequence > 0
         question = Question(
             purpose=purpose,
             channel=channel,
             categories=tuple(categories),
-            detail=detail,
+            detail=level if isinstance(detail, bool) else detail,
             origin=origin,
             at_least_sequence=at_least_sequence,
         )
-        return self._ask(subject_of(identifiers), question, request_id)
+        seconds = self._timeout_seconds if timeout_seconds is None else timeout_seconds
+        subject = subject_of(identifiers)
+        verdict = None
+        if not alone:
+            verdict = self._lanes.ask(
+                subject, question, business_ref=business_ref, timeout_seconds=seconds
+            )
+        if verdict is not None:
+            return verdict
+        return self._ask(
+            subject,
+            question,
+            request_id,
+            business_ref=business_ref,
+            timeout_seconds=seconds,
+        )
 
     def check_tokens(
         self,
@@ -225,14 +260,23 @@ class Client:
         )
         return self._ask(Subject.of_tokens(tokens, types), question, request_id)
 
-    def _ask(self, subject: Subject, question: Question, request_id: bytes | None) -> Verdict:
+    def _ask(
+        self,
+        subject: Subject,
+        question: Question,
+        request_id: bytes | None,
+        *,
+        business_ref: bytes = b"",
+        timeout_seconds: float | None = None,
+    ) -> Verdict:
         return ask_subject(
             self._connections,
             (self._epochs, self._taxonomies),
             subject,
             question=question,
             request_id=request_id or os.urandom(TOKEN_BYTES),
-            timeout_seconds=self._timeout_seconds,
+            business_ref=business_ref,
+            timeout_seconds=timeout_seconds or self._timeout_seconds,
         )
 
     def stream_verdicts(

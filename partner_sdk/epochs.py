@@ -24,6 +24,10 @@ class EpochCache:
 
     def current(self) -> TokenEpoch:
         """Gets the current epoch; each delivery by the hub is audited, so it is asked once."""
+        # Reading one attribute needs no lock; callers by the hundred would stand in line for it.
+        epoch = self._epoch
+        if epoch is not None:
+            return epoch
         with self._lock:
             if self._epoch is None:
                 reply = self._connections.call(
@@ -34,10 +38,15 @@ class EpochCache:
                 self._epoch = read_epoch(reply)
             return self._epoch
 
-    def forget(self) -> None:
-        """Drops the epoch, because the hub said that it is not the one in use."""
+    def forget(self, refused: TokenEpoch | None = None) -> None:
+        """Drops the epoch, because the hub said that it is not the one in use.
+
+        Args:
+            refused: The epoch that was refused; one that has taken its place stays. None = whichever.
+        """
         with self._lock:
-            self._epoch = None
+            if refused is None or self._epoch is refused:
+                self._epoch = None
 
 
 class TaxonomyCache:

@@ -98,6 +98,7 @@ def ask_subject(
     question: Question,
     request_id: bytes,
     timeout_seconds: float,
+    business_ref: bytes = b"",
 ) -> Verdict:
     """Asks, and asks once more in the new epoch if the hub says that ours is not in use.
 
@@ -110,7 +111,10 @@ def ask_subject(
     def ask() -> Verdict:
         epoch = epochs.current()
         request = CheckSubjectRequest(
-            request_id=request_id, tokens=subject.tokens_under(epoch), types=subject.types
+            request_id=request_id,
+            tokens=subject.tokens_under(epoch),
+            types=subject.types,
+            business_ref=business_ref,
         )
         fill_question(request, question, taxonomy=taxonomy, epoch=epoch)
         reply = connections.call(

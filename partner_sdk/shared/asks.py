@@ -1,0 +1,234 @@
+"""Questions of several callers as one frame, and the frame's answer as a verdict for each. Pure."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from partner_sdk.columns import Frame
+from partner_sdk.errors import AnswerMalformedError, HubRefusalError, error_for
+from partner_sdk.verdicts import Verdict
+from rongan_share.wire.vocabulary import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from partner_sdk.columns import FrameAnswer
+    from partner_sdk.errors import SdkError
+    from partner_sdk.subjects import Subject
+    from rongan_share.v1.verdict_service_pb2 import (
+        StreamVerdictsResponse,
+        VerdictFrame,
+        VerdictOpen,
+    )
+
+MOST_SUBJECTS = 1_024
+"""Subjects of one shared frame. Larger ones gain nothing and keep the first caller waiting."""
+
+_NOT_LISTED = tuple((State.NOT_LISTED,) * count for count in range(17))
+
+
+class Ask:
+    """One caller's question on its way; answered once, by `answer` or `fail`.
+
+    Attributes:
+        tokens: 16 bytes each, joined.
+        types: One IdentifierType byte per token.
+        owners: For each token the place of the identifier that it stands for.
+        business_ref: 16 bytes or empty.
+        abandoned: Its caller has gone; an answer that still comes is dropped.
+        frame: The frame that answered it, or None.
+        error: What it failed with, or None.
+    """
+
+    __slots__ = (
+        "_done",
+        "abandoned",
+        "business_ref",
+        "error",
+        "first",
+        "frame",
+        "owners",
+        "place",
+        "tokens",
+        "types",
+    )
+
+    def __init__(self, subject: Subject, tokens: bytes, business_ref: bytes) -> None:
+        self.tokens = tokens
+        self.types = subject.types
+        self.owners = subject.owners
+        self.business_ref = business_ref
+        self.abandoned = False
+        self.frame: AnsweredFrame | None = None
+        self.error: SdkError | None = None
+        self.place = self.first = 0
+        # A bare lock is the cheapest thing that a thread can wait for with a timeout.
+        self._done = threading.Lock()
+        self._done.acquire()
+
+    @property
+    def token_count(self) -> int:
+        """How many tokens it has, 1 to 16."""
+        return len(self.owners)
+
+    def answer(self, frame: AnsweredFrame, place: int, first: int) -> None:
+        """Hands the answer to the caller.
+
+        Args:
+            frame: What answered it.
+            place: Which subject of the frame it is.
+            first: Where its tokens begin in the frame.
+        """
+        self.place, self.first, self.frame = place, first, frame
+        self._done.release()
+
+    def fail(self, error: SdkError) -> None:
+        """Hands an error to the caller."""
+        self.error = error
+        self._done.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits until it is answered or failed; tells whether that happened in time."""
+        return self._done.acquire(timeout=max(seconds, 0.0))
+
+    def verdict(self) -> Verdict:
+        """Reads the verdict of a question that is answered or failed.
+
+        Raises:
+            SdkError: It failed.
+        """
+        if self.frame is not None:
+            return self.frame.verdict(self.place, self.first, self.owners)
+        error = self.error
+        # Each caller raises one of its own: an exception collects the frames it passes through.
+        if isinstance(error, HubRefusalError):
+            raise error_for(error.refusal)
+        raise AnswerMalformedError(*(error.args if error else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredFrame:
+    """A frame with its answer: what proves every verdict in it. Shared by all of them.
+
+    The hub's entry commits to the whole frame, so whoever wants to prove one verdict of it needs all of
+    this. It holds the tokens of others who asked at the same moment.
+
+    Attributes:
+        opening: What opened the stream; purpose, channel, origin and `batch_id` stand in it.
+        asked: The frame.
+        answered: The hub's answer.
+        answer: The same, as columns.
+    """
+
+    opening: VerdictOpen = field(repr=False)
+    asked: VerdictFrame = field(repr=False)
+    answered: StreamVerdictsResponse = field(repr=False)
+    answer: FrameAnswer = field(repr=False)
+
+    @property
+    def batch_id(self) -> bytes:
+        """Under which the hub knows the frame, with its number."""
+        return self.opening.batch_id
+
+    @property
+    def frame_number(self) -> int:
+        """The frame's number."""
+        return self.answer.frame_number
+
+    def verdict(self, place: int, first: int, owners: Sequence[int]) -> Verdict:
+        """Reads the verdict on one subject.
+
+        Args:
+            place: Which subject of the frame, from 0.
+            first: Where its tokens begin.
+            owners: For each of its tokens the place of the identifier that it stands for.
+        """
+        answer = self.answer
+        if answer.not_listed_count == answer.token_count:
+            # Nearly every frame is like this, and every caller of it takes this way.
+            state, summary, matched = State.NOT_LISTED, None, 0
+            states = _NOT_LISTED[owners[-1] + 1 if len(owners) == 1 else max(owners) + 1]
+        else:
+            said = answer.subject(place)
+            state, summary, matched = said.state, said.summary, said.matched_count
+            states = _states_of(answer, first, owners)
+        return Verdict(
+            state=state,
+            token_states=states,
+            summary=summary,
+            matched_count=matched,
+            listings=(),
+            coverage=answer.coverage,
+            not_granted=answer.not_granted,
+            agreement_version=answer.agreement_version,
+            taxonomy_version=answer.taxonomy_version,
+            epoch=answer.epoch,
+            list_sequence=answer.list_sequence,
+            quota_left=answer.quota_left,
+            entry_index=answer.entry_index,
+            nonce=answer.nonce,
+            request_id=b"",
+            frame=self,
+            subject_index=place,
+        )
+
+
+def _states_of(answer: FrameAnswer, first: int, owners: Sequence[int]) -> tuple[State, ...]:
+    tokens: list[list[int]] = [[] for _ in range(max(owners) + 1)]
+    for place, owner in enumerate(owners):
+        tokens[owner].append(first + place)
+    return tuple(answer.identifier(own).state for own in tokens)
+
+
+def count_that_fit(asks: Sequence[Ask], *, most_subjects: int, most_tokens: int) -> int:
+    """Decides how many of the questions in line go into the next frame.
+
+    Args:
+        asks: The line, first come first.
+        most_subjects: Of one frame, from 1.
+        most_tokens: Of one frame; the first question goes in any case.
+
+    Returns:
+        How many from the front, at least one if there is one.
+    """
+    count = tokens = 0
+    for ask in asks:
+        tokens += len(ask.owners)
+        if count and (tokens > most_tokens or count >= most_subjects):
+            break
+        count += 1
+    return count
+
+
+def frame_of(asks: Sequence[Ask]) -> Frame:
+    """Joins questions into a frame, in their order; all have a business reference or none has."""
+    ends: list[int] = []
+    total = 0
+    for ask in asks:
+        total += len(ask.owners)
+        ends.append(total)
+    return Frame(
+        tokens=b"".join([ask.tokens for ask in asks]),
+        types=b"".join([ask.types for ask in asks]),
+        business_refs=b"".join([ask.business_ref for ask in asks]),
+        # A frame of single tokens is shorter, and its answer too.
+        subject_end=() if total == len(asks) else tuple(ends),
+    )
+
+
+def hand_out(asks: Sequence[Ask], frame: AnsweredFrame) -> None:
+    """Gives each caller its part of the answer; who has gone gets none.
+
+    Args:
+        asks: The questions that `frame_of` joined, in the same order.
+        frame: The frame and its answer.
+    """
+    first = 0
+    for place, ask in enumerate(asks):
+        if not ask.abandoned:
+            ask.answer(frame, place, first)
+        first += len(ask.owners)
+
+
