@@ -1,4 +1,4 @@
-"""Row of many threads that ask one question each: shared frames, beside a call for each question."""
+"""Row of many threads that ask one question each: shared frames, beside a call for each."""
 
 from __future__ import annotations
 

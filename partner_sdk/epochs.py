@@ -42,7 +42,8 @@ class EpochCache:
         """Drops the epoch, because the hub said that it is not the one in use.
 
         Args:
-            refused: The epoch that was refused; one that has taken its place stays. None = whichever.
+            refused: The epoch that was refused; one that has taken its place stays. None =
+                whichever.
         """
         with self._lock:
             if refused is None or self._epoch is refused:

@@ -58,7 +58,7 @@ class Subject:
 
     def tokens_under(self, epoch: TokenEpoch) -> bytes:
         """Gives the tokens, joined."""
-        return self.tokens or epoch.tokenizer.tokens(c.text for c in self.canonicals)
+        return self.tokens or epoch.tokenizer.tokens([c.text for c in self.canonicals])
 
 
 def subject_of(
@@ -74,11 +74,13 @@ def subject_of(
         MalformedError: One is malformed, there is none, or with aliases there are more than 16
             tokens.
     """
-    today = today or shanghai_today()
-    given = [
-        entry if isinstance(entry, Canonical) else parse_identifier(*entry, today=today)
-        for entry in identifiers
-    ]
+    given = []
+    for entry in identifiers:
+        if isinstance(entry, Canonical):
+            given.append(entry)
+        else:
+            today = today or shanghai_today()
+            given.append(parse_identifier(*entry, today=today))
     canonicals, owners = list(given), list(range(len(given)))
     for owner, canonical in enumerate(given):
         for alias in aliases_of(canonical):
@@ -86,7 +88,7 @@ def subject_of(
             owners.append(owner)
     if not 1 <= len(canonicals) <= MAX_SUBJECT_TOKENS:
         raise MalformedError("identifiers", f"1 to {MAX_SUBJECT_TOKENS} with their aliases")
-    types = bytes(canonical.type for canonical in canonicals)
+    types = bytes([canonical.type for canonical in canonicals])
     return Subject(tuple(canonicals), tuple(owners), types)
 
 

@@ -113,8 +113,8 @@ class Verdict:
         token_states: What is said of each identifier, in the order asked.
         summary: The fold of all listings; None unless LISTED.
         matched_count: Most identifiers that met in one contributor's record.
-        listings: Every listing that took part, for a call of its own; of a shared frame the hub tells
-            none, and the summary is all.
+        listings: Every listing that took part, for a call of its own; of a shared frame the hub
+            tells none, and the summary is all.
         coverage: What was consulted; the verdict says nothing beyond it.
         not_granted: What was asked for and is not in the coverage.
         agreement_version: The agreement that ruled.
@@ -124,11 +124,10 @@ class Verdict:
         quota_left: What the agreement still allows.
         entry_index: Place of the entry in the hub's audit log.
         nonce: Opens the entry's commitments; keep it to prove this answer later.
-        request_id: The id of the question; asking again under it is not charged. Empty for a verdict
-            of a shared frame.
-        frame: The shared frame that the question went in, with its answer: `nonce` opens the entry's
-            commitments to these. None for a call of its own.
-        subject_index: Which subject of the frame this is, from 0.
+        request_id: The id of the question; asking again under it is not charged. Empty for a
+            verdict of a shared frame.
+        frame: The shared frame that the question went in, with its answer: `nonce` opens the
+            entry's commitments to these. None for a call of its own.
     """
 
     state: State
@@ -147,7 +146,6 @@ class Verdict:
     nonce: bytes = field(repr=False)
     request_id: bytes = field(repr=False)
     frame: AnsweredFrame | None = field(default=None, repr=False)
-    subject_index: int = 0
 
     def __bool__(self) -> NoReturn:
         """Refuses: four states do not fit into true and false."""

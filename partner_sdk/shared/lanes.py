@@ -134,7 +134,13 @@ class Lanes:
             return lane
 
     def _await(self, ask: Ask, lane: Lane, deadline: float) -> Verdict:
-        if not ask.wait(deadline - self._connections.timing.monotonic()):
+        try:
+            in_time = ask.wait(deadline - self._connections.timing.monotonic())
+        except BaseException:
+            # Whoever presses Ctrl-C leaves too: others may count on being woken by this thread.
+            lane.leave(ask)
+            raise
+        if not in_time:
             lane.leave(ask)
             raise UnavailableError(_LATE)
         return ask.verdict()

@@ -51,8 +51,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
 
 
 def ask(client: Client) -> Verdict:
-    """Asks one question."""
-    return client.check(QUESTION, purpose=Purpose.ANTI_FRAUD, channel=Channel.MOBILE)
+    """Asks one question by a call of its own."""
+    return client.check(QUESTION, purpose=Purpose.ANTI_FRAUD, channel=Channel.MOBILE, detail=True)
 
 
 def decisions(hub: HubProcess, partner: str, method: str) -> list[str]:

@@ -108,7 +108,7 @@ def by_subject(client: Client, identifier: Identifier, purpose: Purpose) -> Answ
     """Asks through CheckSubject."""
     name, value = identifier
     asked = [(IdentifierType[name], value)]
-    verdict = client.check(asked, purpose=purpose, channel=Channel.BATCH)
+    verdict = client.check(asked, purpose=purpose, channel=Channel.BATCH, detail=True)
     return answer_of(verdict.state, verdict.summary)
 
 

@@ -41,7 +41,11 @@ def ask(hub: FakeHub, *identifiers: tuple[IdentifierType, str]) -> Future[Any]:
     asked = identifiers or ((IdentifierType.CN_RID, "11010519491231002x"),)
     future = hub.start(
         lambda: hub.client.check(
-            asked, purpose=Purpose.SANCTIONS, channel=Channel.MOBILE, categories=["E4"]
+            asked,
+            purpose=Purpose.SANCTIONS,
+            channel=Channel.MOBILE,
+            categories=["E4"],
+            detail=True,
         )
     )
     hub.tell_rules()
