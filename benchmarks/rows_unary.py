@@ -37,18 +37,20 @@ def check_requests(world: World, count: int) -> list[bytes]:
     listed = random.random(count) < _LISTED_SHARE
     numbers[listed] %= np.uint64(world.population.distinct_count)
     tokens = tokens_of(numbers)
-    return [
-        pb.CheckSubjectRequest(
-            purpose=int(Purpose.ANTI_FRAUD),  # type: ignore[arg-type]
-            channel=int(Channel.MOBILE),  # type: ignore[arg-type]
-            suite=int(Suite.HMAC_SHA256),  # type: ignore[arg-type]
-            epoch=FIRST_EPOCH,
-            detail_level=int(DetailLevel.PROVENANCE),  # type: ignore[arg-type]
-            request_id=secrets.token_bytes(16),
-            tokens=tokens[place * 16 : place * 16 + 16],
-        ).SerializeToString()
-        for place in range(count)
-    ]
+    return [encode_check(tokens[at : at + 16]) for at in range(0, len(tokens), 16)]
+
+
+def encode_check(token: bytes) -> bytes:
+    """Encodes a question about one token, under an id of its own."""
+    return pb.CheckSubjectRequest(
+        purpose=int(Purpose.ANTI_FRAUD),  # type: ignore[arg-type]
+        channel=int(Channel.MOBILE),  # type: ignore[arg-type]
+        suite=int(Suite.HMAC_SHA256),  # type: ignore[arg-type]
+        epoch=FIRST_EPOCH,
+        detail_level=int(DetailLevel.PROVENANCE),  # type: ignore[arg-type]
+        request_id=secrets.token_bytes(16),
+        tokens=token,
+    ).SerializeToString()
 
 
 def _check_vs_empty(world: World) -> list[Result]:
