@@ -4,6 +4,7 @@
 # the wire, which needs an older protobuf). Both are built when missing and when their lock changes.
 
 PYTHON ?= python3
+MINUTES ?= 30
 # Twice quiet: only errors are told.
 PIP_FLAGS := --disable-pip-version-check --quiet --quiet
 
@@ -21,7 +22,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check gen format bench dev-pki docs system
+.PHONY: help demo test check gen format bench soak dev-pki docs system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +80,9 @@ format: $(VENV) ## format the code and mend what can be mended
 
 bench: $(VENV) ## measure, under 15 minutes; ONLY=name,name picks rows
 	@.venv/bin/python -m benchmarks $(ONLY)
+
+soak: $(VENV) ## 30 minutes under an even load: memory, files, descriptors; MINUTES=1 for a short one
+	@.venv/bin/python -m benchmarks.soak --minutes $(MINUTES)
 
 dev-pki: $(VENV) ## make certificates for development in certs/dev
 	@.venv/bin/python certs/make_dev_pki.py

@@ -1,4 +1,4 @@
-"""Latencies in buckets whose width grows with their value, so that no percentile is off by over 2 %.
+"""Latencies in buckets that widen with their value, so that no percentile is off by over 2 %.
 
 Source: the idea of HdrHistogram (Gil Tene): as many linear buckets for each power of two.
 """
@@ -38,7 +38,7 @@ class Histogram:
         """Adds what another has counted."""
         self.count += other.count
         self.longest = max(self.longest, other.longest)
-        self._buckets.update(other._buckets)  # noqa: SLF001 - of one class
+        self._buckets.update(other._buckets)
 
     def percentile(self, percent: float) -> float:
         """Returns the latency, seconds, that so many percent did not exceed; 0 if there is none."""

@@ -1,4 +1,4 @@
-"""A load of many partners on a hub: unary questions, frames and contributions, by given shares.
+r"""A load of many partners on a hub: unary questions, frames and contributions, by given shares.
 
 ``python -m benchmarks.load`` starts a hub with listings and partners; with ``--target`` and
 ``--credentials`` it loads one that is there, one partner a folder. Prints a table and JSON lines.
@@ -7,7 +7,7 @@ from when it was due; a closed one (``--in-flight``) sends the next when one is 
 
 Example::
 
-    python -m benchmarks.load --partners 20 --rate 400 --seconds 30 \\
+    python -m benchmarks.load --partners 20 --rate 400 --seconds 30 \
         --shares unary=90,frames=8,contributions=2 --plot load.svg
 """
 
@@ -103,7 +103,7 @@ def load(site: Site, plan: Plan, *, say: bool = False) -> Outcome:
 
 def table(outcome: Outcome) -> str:
     """Returns an outcome as columns of text."""
-    rows = [_HEADINGS]
+    rows: list[tuple[str, ...]] = [_HEADINGS]
     rows += [_cells(kind.value, tally, outcome) for kind, tally in outcome.kinds.items()]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
     lines = [

@@ -42,7 +42,8 @@ class Plan:
         partners: How many ask.
         shares: Of each kind, in any unit.
         seconds: How long.
-        rate: Operations a second of all partners together, each timed from when it is due; 0 = closed loop.
+        rate: Operations a second of all partners together, each timed from when it is due; 0 = a
+            closed loop.
         in_flight: Of a closed loop: so many at once, each followed by the next.
         hot: How many times as often as any other the first partner acts, in an open loop.
         frame_tokens: Tokens of a frame of questions.
@@ -69,15 +70,16 @@ def events_of(plan: Plan, *, count: int) -> list[Event]:
         plan: The load.
         count: At most so many; an open loop ends with its time.
     """
-    random = np.random.default_rng(plan.seed)
+    # A source for each column: a longer plan begins as a shorter one does.
+    source = [np.random.default_rng([plan.seed, column]) for column in range(4)]
     kinds = list(plan.shares)
     weights = np.array([plan.shares[kind] for kind in kinds], float)
     whose = np.ones(plan.partners)
     whose[0] = plan.hot
-    picked = random.choice(len(kinds), count, p=weights / weights.sum())
-    partners = random.choice(plan.partners, count, p=whose / whose.sum())
-    numbers = random.integers(0, 1 << 40, count, dtype=np.uint64)
-    gaps = random.exponential(1 / plan.rate, count) if plan.rate else np.zeros(count)
+    picked = source[0].choice(len(kinds), count, p=weights / weights.sum())
+    partners = source[1].choice(plan.partners, count, p=whose / whose.sum())
+    numbers = source[2].integers(0, 1 << 40, count, dtype=np.uint64)
+    gaps = source[3].exponential(1 / plan.rate, count) if plan.rate else np.zeros(count)
     dues = np.cumsum(gaps)
     return [
         Event(float(due), int(partner), kinds[kind], int(number))

@@ -22,9 +22,12 @@ _NINES = 4.0
 
 
 def write_latencies(path: Path, tallies: Mapping[str, Tally]) -> None:
-    """Draws a line for each kind: percentiles to the right, milliseconds upwards, both by powers."""
+    """Draws a line for each kind: percentiles to the right, milliseconds upwards, by powers."""
     size = f'width="{_WIDTH + _LEFT + 20}" height="{_HEIGHT + 2 * _TOP}"'
-    lines = [f'<svg xmlns="{_SVG}" {size} {_FONT}>', '<rect width="100%" height="100%" fill="white"/>']
+    lines = [
+        f'<svg xmlns="{_SVG}" {size} {_FONT}>',
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
     lines += _axes()
     for place, (name, tally) in enumerate(tallies.items()):
         points = " ".join(
@@ -33,7 +36,9 @@ def write_latencies(path: Path, tallies: Mapping[str, Tally]) -> None:
         )
         colour = _COLOURS[place % len(_COLOURS)]
         lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
-        lines.append(f'<text x="{_LEFT + 20 + 130 * place}" y="18" fill="{colour}">{escape(name)}</text>')
+        lines.append(
+            f'<text x="{_LEFT + 20 + 130 * place}" y="18" fill="{colour}">{escape(name)}</text>'
+        )
     lines.append("</svg>")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -42,7 +47,8 @@ def _axes() -> Iterator[str]:
     for percent in _MARKS:
         x = _x(percent)
         yield f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_TOP + _HEIGHT}" stroke="#ccc"/>'
-        yield f'<text x="{x:.1f}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle">{percent:g} %</text>'
+        place = f'x="{x:.1f}" y="{_TOP + _HEIGHT + 16}" text-anchor="middle"'
+        yield f"<text {place}>{percent:g} %</text>"
     for power in range(-1, 5):
         y = _y(10.0**power)
         yield f'<line x1="{_LEFT}" x2="{_LEFT + _WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="#ccc"/>'

@@ -162,5 +162,3 @@ def _failure(call: grpc.Future[bytes]) -> str | None:
 
 def _name(error: object) -> str:
     return error.code().name if isinstance(error, grpc.RpcError) else type(error).__name__
-
-
