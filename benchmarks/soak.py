@@ -51,12 +51,12 @@ def soak(world: World, plan: Plan, show: Callable[[Sample], None]) -> tuple[Outc
         run = Run(plan, sessions)
         began = time.monotonic()
 
-        def watch() -> None:
+        def look() -> None:
             while not over.wait(pause):
                 samples.append(sample(world, run.outcome, time.monotonic() - began))
                 show(samples[-1])
 
-        watcher = threading.Thread(target=watch)
+        watcher = threading.Thread(target=look)
         watcher.start()
         try:
             outcome = run.run()

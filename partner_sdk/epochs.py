@@ -3,14 +3,63 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from partner_sdk.agreements import TokenEpoch, read_epoch, read_taxonomy
+from partner_sdk.errors import HubRefusalError, error_for
 from rongan_share.v1.agreement_service_pb2 import GetTaxonomyRequest, GetTokenEpochRequest
 
 if TYPE_CHECKING:
-    from partner_sdk.calls import Connections
+    from collections.abc import Callable
+
+    from partner_sdk.calls import Connections, Timing
     from rongan_share.wire.taxonomy import Taxonomy
+
+
+ValueT = TypeVar("ValueT")
+
+
+class _Fetched(Generic[ValueT]):
+    """A value that one caller fetches while the others wait, and share what comes of it."""
+
+    def __init__(self, fetch: Callable[[], ValueT], timing: Timing) -> None:
+        self._fetch = fetch
+        self._monotonic = timing.monotonic
+        self._lock = threading.Lock()
+        self._value: ValueT | None = None
+        self._failure: HubRefusalError | None = None
+        self._failed = 0.0
+
+    def get(self, fits: Callable[[ValueT], bool]) -> ValueT:
+        """Gets the value, fetched anew if there is none that fits.
+
+        Raises:
+            HubRefusalError: It could not be fetched, now or while this caller waited.
+        """
+        # Reading one attribute needs no lock; callers by the hundred would stand in line for it.
+        value = self._value
+        if value is not None and fits(value):
+            return value
+        began = self._monotonic()
+        with self._lock:
+            value = self._value
+            if value is not None and fits(value):
+                return value
+            # Else a hundred callers of a hub that is silent would wait one after the other.
+            if self._failure is not None and self._failed > began:
+                raise error_for(self._failure.refusal)
+            try:
+                self._value = value = self._fetch()
+            except HubRefusalError as error:
+                self._failure, self._failed = error, self._monotonic()
+                raise
+            return value
+
+    def forget(self, refused: ValueT | None) -> None:
+        """Drops the value if it is the one that was refused; None = whichever it is."""
+        with self._lock:
+            if refused is None or self._value is refused:
+                self._value = None
 
 
 class EpochCache:
@@ -19,24 +68,11 @@ class EpochCache:
     def __init__(self, connections: Connections, *, timeout_seconds: float) -> None:
         self._connections = connections
         self._timeout_seconds = timeout_seconds
-        self._lock = threading.Lock()
-        self._epoch: TokenEpoch | None = None
+        self._epoch = _Fetched(self._fetch, connections.timing)
 
     def current(self) -> TokenEpoch:
         """Gets the current epoch; each delivery by the hub is audited, so it is asked once."""
-        # Reading one attribute needs no lock; callers by the hundred would stand in line for it.
-        epoch = self._epoch
-        if epoch is not None:
-            return epoch
-        with self._lock:
-            if self._epoch is None:
-                reply = self._connections.call(
-                    lambda stubs: stubs.agreement.GetTokenEpoch,
-                    GetTokenEpochRequest(),
-                    timeout_seconds=self._timeout_seconds,
-                )
-                self._epoch = read_epoch(reply)
-            return self._epoch
+        return self._epoch.get(lambda _: True)
 
     def forget(self, refused: TokenEpoch | None = None) -> None:
         """Drops the epoch, because the hub said that it is not the one in use.
@@ -45,9 +81,16 @@ class EpochCache:
             refused: The epoch that was refused; one that has taken its place stays. None =
                 whichever.
         """
-        with self._lock:
-            if refused is None or self._epoch is refused:
-                self._epoch = None
+        self._epoch.forget(refused)
+
+    def _fetch(self) -> TokenEpoch:
+        return read_epoch(
+            self._connections.call(
+                lambda stubs: stubs.agreement.GetTokenEpoch,
+                GetTokenEpochRequest(),
+                timeout_seconds=self._timeout_seconds,
+            )
+        )
 
 
 class TaxonomyCache:
@@ -56,25 +99,21 @@ class TaxonomyCache:
     def __init__(self, connections: Connections, *, timeout_seconds: float) -> None:
         self._connections = connections
         self._timeout_seconds = timeout_seconds
-        self._lock = threading.Lock()
-        self._taxonomy: Taxonomy | None = None
+        self._taxonomy = _Fetched(self._fetch, connections.timing)
 
     def current(self) -> Taxonomy:
         """Gets the taxonomy last seen."""
-        with self._lock:
-            return self._taxonomy or self._fetch()
+        return self._taxonomy.get(lambda _: True)
 
     def of_version(self, version: int) -> Taxonomy:
         """Gets the taxonomy that ruled an answer, or a newer one if it was replaced since."""
-        with self._lock:
-            taxonomy = self._taxonomy
-            return taxonomy if taxonomy and taxonomy.version >= version else self._fetch()
+        return self._taxonomy.get(lambda taxonomy: taxonomy.version >= version)
 
     def _fetch(self) -> Taxonomy:
-        reply = self._connections.call(
-            lambda stubs: stubs.agreement.GetTaxonomy,
-            GetTaxonomyRequest(),
-            timeout_seconds=self._timeout_seconds,
+        return read_taxonomy(
+            self._connections.call(
+                lambda stubs: stubs.agreement.GetTaxonomy,
+                GetTaxonomyRequest(),
+                timeout_seconds=self._timeout_seconds,
+            )
         )
-        self._taxonomy = read_taxonomy(reply)
-        return self._taxonomy

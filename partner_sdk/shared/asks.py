@@ -140,6 +140,7 @@ class AnsweredFrame:
         self,
         opening: VerdictOpen,
         asked: VerdictFrame,
+        *,
         answered: StreamVerdictsResponse,
         answer: FrameAnswer,
     ) -> None:

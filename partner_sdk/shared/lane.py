@@ -247,7 +247,7 @@ class Lane:
             # The next frame leaves before anyone wakes.
             if self._wanting:
                 self._wake_drawer()
-        hand_out(sent.asks, AnsweredFrame(self._opening, asked, message, answer))
+        hand_out(sent.asks, AnsweredFrame(self._opening, asked, answered=message, answer=answer))
 
     # gRPC's thread: draws frames.
 

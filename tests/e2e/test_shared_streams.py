@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -378,3 +380,17 @@ def test_ways_of_asking_are_bounded(hub: HubUnderTest, tmp_path: Path) -> None:
             origin = Origin(branch_code=f"{number:04}")
             assert check(client, [phone(3)], origin=origin).state is State.LISTED
         assert len(threads_of_lanes()) <= MOST_LANES
+
+
+def test_silent_hub_holds_nobody_longer(tmp_path: Path) -> None:
+    """Of many first questions to a hub that never answers none waits for the others' time too."""
+    with running_hub(tmp_path / "home") as hub, socket.create_server(("127.0.0.1", 0)) as silent:
+        target = f"localhost:{silent.getsockname()[1]}"
+        with (
+            client_of(hub, tmp_path / "bank-mute", target, timeout=SHORT) as client,
+            ThreadPoolExecutor(16) as pool,
+        ):
+            began = time.monotonic()
+            calls = [pool.submit(check, client, [phone(at)]) for at in range(16)]
+            assert all(isinstance(call.exception(), UnavailableError) for call in calls)
+            assert time.monotonic() - began < 8 * SHORT

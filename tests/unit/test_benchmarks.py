@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from benchmarks import rows_audit, rows_streams
+from benchmarks import rows_audit, rows_coalesced, rows_streams
 from benchmarks.__main__ import FAMILIES
 from benchmarks.aims import AIMS, Aim
 from benchmarks.contributor import start_contributor, stop_contributor
@@ -90,6 +90,12 @@ def test_many_partners_hold_their_streams(world: World) -> None:
     (result,) = family.measure(world)
     assert result.value is not None
     assert "0 failures" in result.note
+
+
+def test_shared_questions_are_answered(world: World) -> None:
+    """256 threads that share frames learn what 32 with a call each do, or the row fails."""
+    (family,) = rows_coalesced.FAMILIES
+    assert all(result.value for result in family.measure(world))
 
 
 def test_share_of_shared_tokens() -> None:
