@@ -41,10 +41,12 @@ def _others(world: World) -> list[Result]:
     plan = Plan(partners=_OTHERS, shares=_SHARES, seconds=seconds, rate=_OTHERS * _RATE)
     hot = site.identities[_OTHERS]
     failed: list[int] = []
+    late: list[float] = []
 
     def p99() -> float:
         outcome = load(site, plan)
         failed.append(sum(sum(tally.failures.values()) for tally in outcome.partners))
+        late.append(outcome.latest * 1e3)
         together = outcome.partners[0].latencies
         for tally in outcome.partners[1:]:
             together.add(tally.latencies)
@@ -55,7 +57,10 @@ def _others(world: World) -> list[Result]:
             return p99()
 
     beside, before = interleave(min(_RUNS, world.scale.runs), p99_beside, p99)
-    note = f"one partner {_TIMES} x {_RATE:g}/s; others {_OTHERS} x {_RATE:g}/s, open loop"
+    note = (
+        f"one partner {_TIMES} x {_RATE:g}/s; others {_OTHERS} x {_RATE:g}/s, open loop, sent"
+        f" {max(late):.0f} ms late at worst"
+    )
     if any(failed):
         note += f"; {sum(failed)} of theirs failed"
     return [ratio(NAME, beside, before, peer="p99 before", unit=" ms", note=note)]

@@ -46,6 +46,9 @@ MOST_WAITING = 8_192
 IDLE_SECONDS = 10.0
 """A stream that nobody needs any more is kept for so long."""
 
+_QUIET_SECONDS = 1.0
+"""Unused for so long, a lane makes room for another way of asking."""
+
 _FRESH_SECONDS = STREAM_SECONDS / 2
 _QUOTA = (Reason.QUOTA_EXCEEDED, Reason.FRAME_OVER_BURST)
 _CLOSED = Refusal(grpc.StatusCode.CANCELLED, text="the client was closed")
@@ -112,6 +115,7 @@ class Lane:
         self._room = threading.Condition(self._lock)
         self._line = Line()
         self._attempt = 1
+        self._used = self._timing.monotonic()
         self._stream: _Stream | None = None
         # Somebody waits for a question; taken back by whoever wakes him, for two may wait.
         self._wanting = False
@@ -160,9 +164,12 @@ class Lane:
                 self._changed.notify_all()
 
     def end_if_idle(self) -> bool:
-        """Ends the lane if nobody needs it; tells whether it has ended."""
+        """Ends the lane if nobody has needed it of late; tells whether it has ended."""
         with self._lock:
-            if self._line.idle:
+            # Ways that change with each question must not open a stream for each: that costs more
+            # than a call.
+            quiet = self._timing.monotonic() - self._used > _QUIET_SECONDS
+            if quiet and self._line.idle:
                 self._end()
             return self._ended
 
@@ -243,7 +250,7 @@ class Lane:
         with self._lock:
             if not self._line.settle(sent, answer.quota_left):
                 return
-            self._attempt = 1
+            self._attempt, self._used = 1, self._timing.monotonic()
             # The next frame leaves before anyone wakes.
             if self._wanting:
                 self._wake_drawer()
