@@ -298,7 +298,8 @@ class Lane:
 
     def _recover(self, failure: Refusal | SdkError) -> None:
         with self._lock:
-            self._line.drop_unwanted()
+            if isinstance(failure, SdkError) or "frameNumber" not in failure.metadata:
+                self._line.drop_unwanted()
             if not self._line.unanswered:
                 return
             if isinstance(failure, SdkError):
@@ -323,3 +324,4 @@ class Lane:
         until = self._timing.monotonic() + wait
         while not self._ended and (left := until - self._timing.monotonic()) > 0:
             self._changed.wait(left)
+        self._line.drop_unwanted()

@@ -139,10 +139,12 @@ class Line:
             error: What to tell.
             number: As the refusal's metadata has it, or empty.
         """
-        named = self.unanswered and number == str(self.unanswered[0].number)
-        for sent in [self.unanswered[0]] if named else list(self.unanswered):
-            self.unanswered.popleft()
-            _fail(sent.asks, error)
+        known = number.isdecimal() and 0 < int(number) < self._next_number
+        for sent in list(self.unanswered):
+            # A frame that nobody waits for any more is no longer here, and its refusal is nobody's.
+            if not known or number == str(sent.number):
+                self.unanswered.remove(sent)
+                _fail(sent.asks, error)
 
     def refuse_quota(self, refusal: Refusal) -> None:
         """Makes smaller frames of one that the quota cannot pay, lest neighbours pay for it.

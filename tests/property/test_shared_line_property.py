@@ -80,12 +80,13 @@ class LineMachine(RuleBasedStateMachine):
         self.wake_all(asks)
 
     @precondition(lambda self: self.line.unanswered)
-    @rule(named=st.booleans())
-    def refuse(self, named: bool) -> None:
+    @rule(named=st.sampled_from(("first", "none", "gone")))
+    def refuse(self, named: str) -> None:
         """A frame is refused by name, or the stream without one: others go on or are refused."""
         sent = list(self.line.unanswered)
-        self.line.refuse(error_for(BROKEN), str(sent[0].number) if named else "")
-        refused = sent[:1] if named else sent
+        numbers = {"first": str(sent[0].number), "none": "", "gone": str(sent[0].number - 1)}
+        self.line.refuse(error_for(BROKEN), numbers[named])
+        refused = {"first": sent[:1], "none": sent, "gone": []}[named]
         self.wake_all([ask for each in refused for ask in each.asks])
         assert list(self.line.unanswered) == sent[len(refused) :]
 
