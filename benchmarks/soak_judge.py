@@ -15,7 +15,7 @@ MEMORY_BYTES_PER_HOUR = 24e6
 MEMORY_BYTES = 12e6
 """And by so much in all: what a short soak cannot tell from noise."""
 
-ROW_MEMORY_BYTES = 450
+ROW_MEMORY_BYTES = 300
 """What a row takes in a worker until the next freeze: twice, while runs are merged."""
 
 ENTRY_BYTES = 1_000

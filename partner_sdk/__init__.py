@@ -31,6 +31,7 @@ from partner_sdk.errors import (
 from partner_sdk.own_listings import OwnListing
 from partner_sdk.questions import Origin, Question
 from partner_sdk.retry import RetryPolicy
+from partner_sdk.shared import AnsweredFrame
 from partner_sdk.usage import MeterUsage, Usage
 from partner_sdk.verdicts import Coverage, Listing, QuotaLeft, Summary, Verdict
 
@@ -38,6 +39,7 @@ __all__ = [
     "Ack",
     "Agreement",
     "AnswerMalformedError",
+    "AnsweredFrame",
     "Client",
     "ClientBusyError",
     "ConflictError",
