@@ -203,7 +203,7 @@ class FrozenColumns:
         self._directory.mkdir(mode=0o700, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
         columns = {
-            "rows": run.rows,
+            "rows": run.stretch(0, run.row_count),
             "token_keys": run.tokens.keys,
             "token_order": run.tokens.order,
             "token_starts": run.tokens.starts,

@@ -2,6 +2,9 @@
 
 Rows stand in order of their listing ids. A run also names the listings of older runs that it
 replaces or withdraws, so that runs can be laid over one another.
+
+Everything outside this file speaks of listing ids as they are known everywhere; only what stands in
+`Run.rows` is counted from the run's base, so that a run can be written before its ids are known.
 """
 
 from __future__ import annotations
@@ -42,11 +45,12 @@ class Run(NamedTuple):
     """A sorted run.
 
     Attributes:
-        rows: Listings (LISTING_DTYPE), ascending by listing id.
+        rows: Listings (LISTING_DTYPE), ascending by listing id, which is counted from `id_base`.
         replaced: Ids of listings in older runs that no longer hold there, ascending.
         tokens: Rows by the first half of their token.
         owners: Rows by their owner key.
         stretches: Rows by contributor, then place (STRETCH_DTYPE).
+        id_base: What is added to the ids in `rows` to give listing ids; `replaced` has it already.
     """
 
     rows: NDArray[np.void]
@@ -54,10 +58,15 @@ class Run(NamedTuple):
     tokens: KeyIndex
     owners: KeyIndex
     stretches: NDArray[np.void]
+    id_base: int = 0
 
     @staticmethod
     def of_rows(
-        rows: NDArray[np.void], replaced: NDArray[np.uint64], *, owner_keys: OwnerKeys
+        rows: NDArray[np.void],
+        replaced: NDArray[np.uint64],
+        *,
+        owner_keys: OwnerKeys,
+        id_base: int = 0,
     ) -> Run:
         """Makes a run of listings and builds its indexes.
 
@@ -65,6 +74,7 @@ class Run(NamedTuple):
             rows: Listings (LISTING_DTYPE), ascending by listing id: they are taken as they stand.
             replaced: Ids of listings in older runs that no longer hold there, ascending.
             owner_keys: Makes the keys of the second index.
+            id_base: From where the ids in `rows` are counted.
         """
         return Run(
             read_only(rows),
@@ -72,12 +82,28 @@ class Run(NamedTuple):
             KeyIndex.of_rows(token_keys(rows["token"])).sieved(),
             KeyIndex.of_rows(owner_keys.of_rows(rows)),
             stretches_of(rows["contributor"]),
+            id_base,
         )
 
     @property
     def row_count(self) -> int:
         """Number of listings."""
         return int(self.rows.size)
+
+    def pick(self, wanted: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.void]:
+        """Copies rows by their places, or by a mask over them, with their listing ids."""
+        rows = pick_rows(self.rows, wanted)
+        if self.id_base:
+            rows["listing_id"] += np.uint64(self.id_base)
+        return rows
+
+    def stretch(self, begin: int, end: int) -> NDArray[np.void]:
+        """Returns the rows from one place up to before another, with their listing ids."""
+        rows = self.rows[begin:end]
+        if self.id_base:
+            rows = rows.copy()
+            rows["listing_id"] += np.uint64(self.id_base)
+        return rows
 
     def find_tokens(self, tokens: NDArray[np.bytes_]) -> Matches:
         """Finds the rows under each token, exactly to 16 bytes."""
@@ -100,7 +126,7 @@ class Run(NamedTuple):
     def list_owned(self, contributor: int, after: int, *, most: int) -> NDArray[np.void]:
         """Returns a contributor's rows behind a listing id, ordered by it: the first of them."""
         # bisect reads a few ids in place, where numpy would first copy the whole column.
-        start = bisect_right(self.rows["listing_id"], after)
+        start = bisect_right(self.rows["listing_id"], max(after - self.id_base, -1))
         names = self.stretches["contributor"]
         begin = int(np.searchsorted(names, np.uint32(contributor), side="left"))
         end = int(np.searchsorted(names, np.uint32(contributor), side="right"))
@@ -110,23 +136,25 @@ class Run(NamedTuple):
         first = np.maximum(some["first"].astype(np.int64), start)
         last = np.minimum(some["last"].astype(np.int64), first + most)
         _, position = spread(np.zeros(some.size, np.int64), first, last)
-        return pick_rows(self.rows, position[:most])
+        return self.pick(position[:most])
 
     def find_ids(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Returns the position of each listing id in `rows`, or -1."""
         column = self.rows["listing_id"]
         if not column.size:
             return np.full(listing_ids.size, -1, np.int64)
+        # Ids below the base wrap around to numbers above any that can stand in a run.
+        relative = listing_ids - np.uint64(self.id_base)
         low = np.zeros(listing_ids.size, np.int64)
         high = np.full(listing_ids.size, column.size, np.int64)
         # By halves, all at once and in place: numpy's own search would first copy the column.
         for _ in range(int(column.size).bit_length()):
             middle = np.minimum((low + high) >> 1, column.size - 1)
-            below = (column[middle] < listing_ids) & (low < high)
+            below = (column[middle] < relative) & (low < high)
             high = np.where(below, high, middle)
             low = np.where(below, middle + 1, low)
         position = np.minimum(low, column.size - 1)
-        return np.where(column[position] == listing_ids, position, -1)
+        return np.where(column[position] == relative, position, -1)
 
     def replaces(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Tells which listings of older runs no longer hold there."""
@@ -138,7 +166,7 @@ class Run(NamedTuple):
         return same
 
     def _matches(self, query: NDArray[np.int64], position: NDArray[np.int64]) -> Matches:
-        return Matches(query, pick_rows(self.rows, position))
+        return Matches(query, self.pick(position))
 
     @staticmethod
     def _spread(
@@ -182,13 +210,13 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
     gone = older.find_ids(newer.replaced)
     gone = gone[gone >= 0]
     places: NDArray[np.uint32] | None = None
-    rows = older.rows
+    rows = older.stretch(0, older.row_count)
     if gone.size:
         stays = np.ones(older.row_count, np.bool_)
         stays[gone] = False
         places = np.where(stays, np.cumsum(stays, dtype=np.uint32) - np.uint32(1), GONE)
         rows = pick_rows(rows, stays)
-    rows = join_rows((rows, newer.rows))
+    rows = join_rows((rows, newer.stretch(0, newer.row_count)))
     tokens = newer.tokens.laid_over(older.tokens, places).sieved()
     owners = newer.owners.laid_over(older.owners, places)
     ids = rows["listing_id"]

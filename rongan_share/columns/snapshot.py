@@ -196,7 +196,7 @@ class Snapshot:
         for run in reversed(self.runs):
             position = run.find_ids(listing_ids)
             found = missing & (position >= 0)
-            rows[found] = pick_rows(run.rows, position[found])
+            rows[found] = run.pick(position[found])
             missing &= ~found & ~run.replaces(listing_ids)
         if (rows["listing_id"] != listing_ids).any():
             raise RonganError(Reason.STORE_CORRUPT)

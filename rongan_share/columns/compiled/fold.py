@@ -12,6 +12,7 @@ from numba import carray, njit
 
 from rongan_share.columns.compiled.memory import (
     BLOCK,
+    ID_BASE,
     KEY_COUNT,
     ORDER,
     REPLACED,
@@ -156,8 +157,9 @@ def _judge_row(table: Any, run: int, row: Any, view: Any) -> int:
         size = table[newer, REPLACED_COUNT]
         if size:
             replaced = carray(pointer(table[newer, REPLACED]), (size,), np.uint64)
-            place = lower_place(replaced, 0, size, row.listing_id)
-            if place < size and replaced[place] == row.listing_id:
+            listing_id = row.listing_id + np.uint64(table[run, ID_BASE])
+            place = lower_place(replaced, 0, size, listing_id)
+            if place < size and replaced[place] == listing_id:
                 return _HIDDEN
     return _ALLOWING if allowing else _SHOWN
 
@@ -204,7 +206,7 @@ def _fold_token(
                 continue
             _add_row(summary, row, view, count == 0)
             source_count = _add_source(seen, source_count, row)
-            ids[count] = row.listing_id
+            ids[count] = row.listing_id + np.uint64(table[run, ID_BASE])
             count += 1
     summary.source_count = source_count
     if summary.flags & _WEAK and summary.severity > WEAK_SEVERITY_CAP:

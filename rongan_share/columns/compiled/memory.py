@@ -24,8 +24,8 @@ BLOCK = 256
 """Tokens whose memory is touched ahead of the comparing."""
 
 KEYS, KEY_COUNT, ORDER, STARTS, SHIFT, SIEVE, SIEVE_COUNT = range(7)
-ROWS, REPLACED, REPLACED_COUNT = range(7, 10)
-"""Columns of the table: addresses, counts, and the shift of the buckets."""
+ROWS, REPLACED, REPLACED_COUNT, ID_BASE = range(7, 11)
+"""Columns of the table: addresses, counts, the shift of the buckets, the base of listing ids."""
 
 ROW_DTYPE = np.dtype(
     [
@@ -43,7 +43,7 @@ ROW_DTYPE = np.dtype(
 
 def run_table(runs: tuple[Run, ...]) -> NDArray[np.int64]:
     """Lists where the columns of each run lie in memory; whoever uses it must hold the runs."""
-    table = np.zeros((len(runs), REPLACED_COUNT + 1), np.int64)
+    table = np.zeros((len(runs), ID_BASE + 1), np.int64)
     for place, run in enumerate(runs):
         index = run.tokens
         table[place] = (
@@ -57,6 +57,7 @@ def run_table(runs: tuple[Run, ...]) -> NDArray[np.int64]:
             _address(run.rows),
             _address(run.replaced),
             run.replaced.size,
+            run.id_base,
         )
     return table
 

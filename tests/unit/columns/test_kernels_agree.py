@@ -54,7 +54,10 @@ def make_rows(
 
 
 def make_snapshot(rng: Generator, tokens: NDArray[np.bytes_]) -> Snapshot:
-    """Lays up to five runs over one another; newer ones replace or withdraw what is in older."""
+    """Lays up to five runs over one another; newer ones replace or withdraw what is in older.
+
+    Half of them count their listing ids from a base of their own, as imports do.
+    """
     runs: list[Run] = []
     known = NO_IDS
     for _ in range(rng.integers(1, 6)):
@@ -63,7 +66,10 @@ def make_snapshot(rng: Generator, tokens: NDArray[np.bytes_]) -> Snapshot:
         replaced = np.sort(rng.choice(known, known.size // 5, replace=False))
         amended = np.sort(rng.choice(replaced, replaced.size // 2, replace=False))
         ids = np.concatenate((amended, fresh)).astype("<u8")
-        runs.append(Run.of_rows(make_rows(rng, ids, tokens), replaced, owner_keys=OWNER_KEYS))
+        rows = make_rows(rng, ids, tokens)
+        base = int(ids[0]) - int(rng.integers(0, 2)) if ids.size and rng.random() < 0.5 else 0
+        rows["listing_id"] -= np.uint64(base)
+        runs.append(Run.of_rows(rows, replaced, owner_keys=OWNER_KEYS, id_base=base))
         known = np.union1d(known, fresh)
     return Snapshot(1, tuple(runs), OWNER_KEYS)
 
@@ -123,6 +129,32 @@ def test_merged_runs_say_the_same(seed: int) -> None:
     assert before[0].tolist() == after[0].tolist()
     assert before[1].tobytes() == after[1].tobytes()
     assert sorted(before[2].tolist()) == sorted(after[2].tolist())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_ids_counted_from_a_base_are_never_seen(seed: int) -> None:
+    """A run says the same, by token, owner and id, wherever its listing ids are counted from."""
+    rng = np.random.default_rng(2_000 + seed)
+    tokens = make_tokens(rng, 40)
+    base = int(rng.integers(1, 1 << 50))
+    ids = np.unique(rng.integers(base, base + 5_000, 300, np.uint64))
+    rows = make_rows(rng, ids, tokens)
+    plain = Run.of_rows(rows, NO_IDS, owner_keys=OWNER_KEYS)
+    moved = rows.copy()
+    moved["listing_id"] -= np.uint64(base)
+    counted = Run.of_rows(moved, NO_IDS, owner_keys=OWNER_KEYS, id_base=base)
+    asked = np.concatenate((ids, ids + np.uint64(1), ids - np.uint64(base)))
+    assert counted.find_ids(asked).tolist() == plain.find_ids(asked).tolist()
+    assert counted.find_tokens(tokens).rows.tobytes() == plain.find_tokens(tokens).rows.tobytes()
+    one, other = (Snapshot(1, (run,), OWNER_KEYS) for run in (plain, counted))
+    assert other.rows_of(ids).tobytes() == one.rows_of(ids).tobytes() == rows.tobytes()
+    for contributor in np.unique(rows["contributor"]).tolist():
+        for after in (0, base, int(ids[ids.size // 2]), int(ids[-1])):
+            shown = other.list_owned(contributor, after, most=3).tobytes()
+            assert shown == one.list_owned(contributor, after, most=3).tobytes()
+    # Merged, it counts from nowhere any more.
+    empty = Run.of_rows(rows[:0], NO_IDS, owner_keys=OWNER_KEYS)
+    assert merge(counted, empty, bottom=True).rows.tobytes() == rows.tobytes()
 
 
 @pytest.mark.parametrize("size", [0, 1, 5, 1_000, 40_000])
