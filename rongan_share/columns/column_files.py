@@ -1,44 +1,112 @@
-"""Columns as files: written with their digest, read to compare it, mapped to be used."""
+"""Columns as files: written with their digest as they come, mapped to be used."""
 
 from __future__ import annotations
 
 import hashlib
 import mmap
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from rongan_share.columns.checksum import BLOCK_BYTES, block_digest, join_digests
+from rongan_share.columns.key_index import KeyIndex, read_only
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
     from pathlib import Path
+    from types import TracebackType
 
     from numpy.typing import NDArray
 
-_CHUNK_BYTES = 8 << 20
 _DIGEST_BYTES = 32
-_NEAR_BYTES = 128 << 20
-"""Most bytes of a column that are copied; a hundred million keys stay in their file."""
+_SYNC_BYTES = 32 << 20
+"""Bytes written before they are sent to the disk, so that no commit has to wait for many more."""
+
+_NEAR_BYTES = 160 << 20
+"""Most bytes of an index that are copied: each worker has copies of its own."""
 
 
-def near(column: NDArray[Any]) -> NDArray[Any]:
-    """Copies a column that every look-up searches into large pages of memory, unless it is huge.
+def near(index: KeyIndex) -> KeyIndex:
+    """Copies an index that every look-up searches into large pages of memory, unless it is huge.
 
     A file's pages of 4 KiB cost each step through them a second miss, that of the page's address.
     """
-    if column.nbytes > _NEAR_BYTES:
-        return column
-    copied = np.array(column)
-    copied.setflags(write=False)
-    return copied
+    columns = (index.keys, index.order, index.starts)
+    if sum(column.nbytes for column in columns) > _NEAR_BYTES:
+        return index
+    keys, order, starts = (read_only(column.copy()) for column in columns)
+    return KeyIndex(keys, order, starts, index.shift, index.sieve)
 
 
-def read_file(path: Path) -> Iterator[memoryview]:
-    """Reads a file in chunks, each gone when the next is asked for."""
-    buffer = memoryview(bytearray(_CHUNK_BYTES))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            yield buffer[:count]
+class ColumnWriter:
+    """Writes a new file chunk by chunk through to the disk, and digests it on the way.
+
+    Use as a context manager.
+
+    Args:
+        path: The file, which must not exist.
+        dtype: Type of the items.
+    """
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self._dtype = dtype
+        self._file = path.open("xb", buffering=0)
+        os.fchmod(self._file.fileno(), 0o600)
+        self._held = bytearray()
+        self._blocks: list[bytes] = []
+        self._unsynced = 0
+        self.count = 0
+
+    def append(self, items: NDArray[Any]) -> None:
+        """Writes further items.
+
+        Raises:
+            OSError: They could not be written.
+        """
+        if not items.size:
+            return
+        self.count += items.size
+        raw = np.ascontiguousarray(items, self._dtype).view(np.uint8).data
+        at = 0
+        if self._held:
+            at = min(BLOCK_BYTES - len(self._held), len(raw))
+            self._held += raw[:at]
+            if len(self._held) < BLOCK_BYTES:
+                return
+            self._write(self._held)
+            self._held.clear()
+        while len(raw) - at >= BLOCK_BYTES:
+            self._write(raw[at : at + BLOCK_BYTES])
+            at += BLOCK_BYTES
+        self._held += raw[at:]
+
+    def finish(self) -> str:
+        """Writes what is left through to the disk; returns the digest of the file, in hex."""
+        if self._held:
+            self._write(self._held)
+        os.fsync(self._file.fileno())
+        return join_digests(self._blocks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def _write(self, block: memoryview | bytearray) -> None:
+        self._blocks.append(block_digest(block))
+        rest = memoryview(block)
+        while rest:
+            rest = rest[self._file.write(rest) :]
+        self._unsynced += len(block)
+        if self._unsynced >= _SYNC_BYTES:
+            os.fdatasync(self._file.fileno())
+            self._unsynced = 0
 
 
 def map_column(path: Path, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
@@ -58,33 +126,18 @@ def map_column(path: Path, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
     return np.frombuffer(mapped, dtype)
 
 
-def write_file(path: Path, chunks: Iterable[memoryview | bytes]) -> str:
-    """Writes a new file through to the disk; returns the digest of what was written, in hex."""
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+def write_file(path: Path, content: bytes) -> None:
+    """Writes a new file through to the disk."""
     with path.open("xb") as file:
         os.fchmod(file.fileno(), 0o600)
-        for chunk in chunks:
-            digest.update(chunk)
-            file.write(chunk)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    return digest.hexdigest()
 
 
-def chunks_of(column: NDArray[Any]) -> Iterator[memoryview]:
-    """Yields the bytes of a column."""
-    if column.size:
-        raw = np.ascontiguousarray(column).view(np.uint8)
-        for begin in range(0, raw.size, _CHUNK_BYTES):
-            yield raw[begin : begin + _CHUNK_BYTES].data
-
-
-def digest_of(chunks: Iterable[memoryview | bytes]) -> str:
+def digest_of(content: bytes) -> str:
     """Returns BLAKE2b of bytes, in hex."""
-    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,9 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import nanoseconds
-from rongan_share.columns.build import follow
-from rongan_share.columns.run import merge
 from rongan_share.columns.snapshot import Snapshot
+from rongan_share.columns.spilling import Spilling
 from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.ledger.journal import find_seal, list_frames
@@ -29,6 +28,10 @@ LEAST_ROWS = 500_000
 
 GROWTH = 8
 """New columns are made once the journal has grown by a row for this many of the last ones."""
+
+MOST_ROWS = 4_000_000
+"""Rows since the last columns that make new ones worth while however long the list is: until then
+each worker holds them in its own memory, and reads them at its start."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +93,7 @@ class Freezer:
         while not stopping.is_set() and (frames := next_frames(self._ledger, self._read)):
             self._read = frames[-1].sequence
             self._grown += sum(frame.header.row_count for frame in frames)
-        if self._grown < max(LEAST_ROWS, self._frozen_rows // GROWTH):
+        if self._grown < max(LEAST_ROWS, min(self._frozen_rows // GROWTH, MOST_ROWS)):
             return None
         # If it fails, it is tried again once the journal has grown as much again, not at once.
         self._grown = 0
@@ -100,29 +103,30 @@ class Freezer:
         """Makes columns of everything up to now; None if there is nothing new or the hub stops."""
         snapshot = newest(self._ledger, self._columns)
         begun = snapshot.sequence
-        # Without its frozen part, so that the run on disk is merged with what came since.
-        snapshot = Snapshot(begun, snapshot.runs, snapshot.owner_keys)
         with self._ledger.read() as txn:
             # Up to here and no further, or a freeze would not end while contributions go on.
             target = get_list_sequence(txn)
-        while snapshot.sequence < target:
-            if stopping.is_set():
+        with self._columns.scratch() as folder:
+            spilling = Spilling(folder, snapshot)
+            while spilling.snapshot.sequence < target:
+                if stopping.is_set():
+                    return None
+                spilling.follow(next_frames(self._ledger, spilling.snapshot.sequence))
+            snapshot = spilling.snapshot
+            if snapshot.sequence == begun or not snapshot.runs:
+                self._note(snapshot)
                 return None
-            snapshot = follow(snapshot, next_frames(self._ledger, snapshot.sequence))
-        if snapshot.sequence == begun or not snapshot.runs:
-            self._note(snapshot)
+            with self._ledger.read() as txn:
+                seal = find_seal(txn, snapshot.sequence)
+            now_ns = nanoseconds(self._clock.now())
+            manifest = self._columns.write(snapshot, seal, time_ns=now_ns, stopping=stopping)
+        if manifest is None:
             return None
-        runs = list(snapshot.runs)
-        while len(runs) > 1:
-            newer, older = runs.pop(), runs.pop()
-            runs.append(merge(older, newer, bottom=not runs))
-        whole = Snapshot(snapshot.sequence, tuple(runs), snapshot.owner_keys)
-        with self._ledger.read() as txn:
-            seal = find_seal(txn, whole.sequence)
-        manifest = self._columns.write(whole, seal, time_ns=nanoseconds(self._clock.now()))
-        self._columns.retire(whole.sequence)
-        self._note(whole)
-        _log.info("columns written sequence=%d listings=%d", whole.sequence, runs[0].row_count)
+        self._columns.retire(manifest.sequence)
+        rows = manifest.files["rows"].count
+        self._last = self._read = manifest.sequence
+        self._grown, self._frozen_rows = 0, rows
+        _log.info("columns written sequence=%d listings=%d", manifest.sequence, rows)
         return manifest
 
     def _note(self, snapshot: Snapshot) -> None:

@@ -12,49 +12,37 @@ import os
 import shutil
 import stat
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
+from rongan_share.columns.checksum import file_digests
 from rongan_share.columns.column_files import (
-    chunks_of,
     digest_of,
     map_column,
     near,
-    read_file,
     sync_folder,
     write_file,
 )
 from rongan_share.columns.key_index import NO_SIEVE, KeyIndex
-from rongan_share.columns.run import NO_IDS, STRETCH_DTYPE, Run
+from rongan_share.columns.merging import COLUMNS, ColumnFile, Merger, MergeStoppedError
+from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import FrozenPart, Snapshot
-from rongan_share.model.listing import LISTING_DTYPE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
+    from threading import Event
 
     from rongan_share.columns.owner_keys import OwnerKeys
 
-FORMAT = 2
+FORMAT = 3
 """Format of the folders written now; others are not used, and go when new ones are written."""
 
 MANIFEST = "manifest.json"
 
 _DRAFT = ".draft-"
-_HASHING_THREADS = 2
-_COLUMNS = {
-    "rows": LISTING_DTYPE,
-    "token_keys": np.dtype("<u8"),
-    "token_order": np.dtype("<u4"),
-    "token_starts": np.dtype("<u4"),
-    "owner_keys": np.dtype("<u8"),
-    "owner_order": np.dtype("<u4"),
-    "owner_starts": np.dtype("<u4"),
-    "stretches": STRETCH_DTYPE,
-}
 _log = logging.getLogger(__name__)
 
 
@@ -72,18 +60,6 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     key_id: int
     owners: str
     taxonomy_version: int
-
-
-class ColumnFile(msgspec.Struct, frozen=True):
-    """A column's file.
-
-    Attributes:
-        count: Items.
-        digest: BLAKE2b of its bytes, in hex.
-    """
-
-    count: int
-    digest: str
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +115,7 @@ class FrozenColumns:
         try:
             *content, digest = path.read_bytes().rsplit(b"\n", 1)
             sealed = b"\n".join(content)
-            if digest_of([sealed]) != digest.decode():
+            if digest_of(sealed) != digest.decode():
                 return None
             manifest = msgspec.json.decode(sealed, type=Manifest)
         except (OSError, ValueError):
@@ -154,7 +130,7 @@ class FrozenColumns:
             wrong = _find_damaged(folder, manifest)
             columns = {
                 name: map_column(folder / name, dtype, manifest.files[name].count)
-                for name, dtype in _COLUMNS.items()
+                for name, dtype in COLUMNS.items()
             }
         except (OSError, ValueError, KeyError):
             _log.warning("columns cannot be mapped sequence=%d", manifest.sequence)
@@ -162,25 +138,17 @@ class FrozenColumns:
         if wrong:
             _log.error("columns are damaged sequence=%d files=%s", manifest.sequence, wrong)
             return None
-        run = Run(
-            columns["rows"],
-            NO_IDS,
+        tokens, owners = (
             KeyIndex(
-                near(columns["token_keys"]),
-                near(columns["token_order"]),
-                near(columns["token_starts"]),
-                manifest.token_shift,
+                columns[f"{name}_keys"],
+                columns[f"{name}_order"],
+                columns[f"{name}_starts"],
+                shift,
                 NO_SIEVE,
-            ).sieved(),
-            KeyIndex(
-                columns["owner_keys"],
-                columns["owner_order"],
-                columns["owner_starts"],
-                manifest.owner_shift,
-                NO_SIEVE,
-            ),
-            columns["stretches"],
+            )
+            for name, shift in (("token", manifest.token_shift), ("owner", manifest.owner_shift))
         )
+        run = Run(columns["rows"], NO_IDS, near(tokens).sieved(), owners, columns["stretches"])
         return Snapshot(
             manifest.sequence,
             (run,),
@@ -188,53 +156,53 @@ class FrozenColumns:
             FrozenPart(manifest.sequence, manifest.time_ns),
         )
 
-    def write(self, snapshot: Snapshot, seal: bytes, *, time_ns: int) -> Manifest:
-        """Writes the single run of a snapshot and makes it visible in one step.
+    def write(
+        self, snapshot: Snapshot, seal: bytes, *, time_ns: int, stopping: Event | None = None
+    ) -> Manifest | None:
+        """Writes what a snapshot holds as one run and makes it visible in one step.
 
         Args:
-            snapshot: What to write.
+            snapshot: What to write, in any number of runs.
             seal: Checksum of its last frame's journal value.
             time_ns: Now.
+            stopping: Set when the hub stops; then nothing is visible and None is returned.
 
         Raises:
             OSError: It could not be written; nothing is visible.
         """
-        (run,) = snapshot.runs
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
-        columns = {
-            "rows": run.stretch(0, run.row_count),
-            "token_keys": run.tokens.keys,
-            "token_order": run.tokens.order,
-            "token_starts": run.tokens.starts,
-            "owner_keys": run.owners.keys,
-            "owner_order": run.owners.order,
-            "owner_starts": run.owners.starts,
-            "stretches": run.stretches,
-        }
-        try:
-            files = {name: _write(draft / name, column) for name, column in columns.items()}
+        with self.scratch() as draft:
+            try:
+                merged = Merger(snapshot.runs, draft, stopping).write()
+            except MergeStoppedError:
+                return None
             manifest = Manifest(
                 format=FORMAT,
                 origin=self._origin,
                 sequence=snapshot.sequence,
                 time_ns=time_ns,
                 seal=seal.hex(),
-                epochs=tuple(np.unique(run.rows["epoch"]).tolist()),
-                token_shift=run.tokens.shift,
-                owner_shift=run.owners.shift,
-                files=files,
+                epochs=merged.epochs,
+                token_shift=merged.shift,
+                owner_shift=merged.shift,
+                files=merged.files,
             )
             content = msgspec.json.encode(manifest)
-            write_file(draft / MANIFEST, [content, b"\n", digest_of([content]).encode()])
+            write_file(draft / MANIFEST, content + b"\n" + digest_of(content).encode())
             sync_folder(draft)
             self._set_aside(snapshot.sequence)
             draft.rename(self._folder(snapshot.sequence))
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
         sync_folder(self._directory)
         return manifest
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Makes a folder for what is not finished; what is still in it afterwards is removed."""
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
+        try:
+            yield draft
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
 
     def _is_ours(self) -> bool:
         """Tells whether the folder is there, is no link, and only its owner may write into it."""
@@ -273,18 +241,10 @@ class FrozenColumns:
 
 
 def _find_damaged(folder: Path, manifest: Manifest) -> list[str]:
-    """Names the columns whose bytes are not as written.
-
-    Read, not mapped: a page that the disk cannot give is then an error, and not the process's end.
-    """
-    with ThreadPoolExecutor(_HASHING_THREADS) as pool:
-        digests = pool.map(lambda name: digest_of(read_file(folder / name)), _COLUMNS)
-        return [
-            name
-            for name, digest in zip(_COLUMNS, digests, strict=True)
-            if digest != manifest.files[name].digest
-        ]
-
-
-def _write(path: Path, column: NDArray[Any]) -> ColumnFile:
-    return ColumnFile(column.size, write_file(path, chunks_of(column)))
+    """Names the columns whose bytes are not as written."""
+    digests = file_digests([folder / name for name in COLUMNS])
+    return [
+        name
+        for name, digest in zip(COLUMNS, digests, strict=True)
+        if digest != manifest.files[name].digest
+    ]

@@ -40,7 +40,7 @@ class KeyIndex(NamedTuple):
     @staticmethod
     def of_sorted(keys: NDArray[np.uint64], order: NDArray[np.uint32]) -> KeyIndex:
         """Makes the table of buckets over keys that are sorted already."""
-        bits = max((keys.size // BUCKET_KEYS).bit_length() - 1, 1)
+        bits = bucket_bits(keys.size)
         shift = _KEY_BITS - bits
         counts = np.bincount((keys >> np.uint64(shift)).view(np.int64), minlength=1 << bits)
         starts = np.zeros(counts.size + 1, np.uint32)
@@ -97,6 +97,12 @@ class KeyIndex(NamedTuple):
 
 NO_SIEVE = np.zeros(0, np.uint64)
 """No sieve."""
+
+
+def bucket_bits(key_count: int) -> int:
+    """Returns how many of a key's first bits give its bucket."""
+    return max((key_count // BUCKET_KEYS).bit_length() - 1, 1)
+
 
 GONE = np.uint32(0xFFFFFFFF)
 """Place of a row that is no more."""

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 _OPAQUE = np.dtype(f"V{LISTING_DTYPE.itemsize}")
 
 
+def as_bytes(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Returns the same rows as opaque bytes."""
+    return rows.view(_OPAQUE)
+
+
 def join_rows(parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
     """Joins rows (LISTING_DTYPE), one part at least."""
     return np.concatenate([part.view(_OPAQUE) for part in parts]).view(LISTING_DTYPE)

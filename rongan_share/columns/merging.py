@@ -1,0 +1,224 @@
+"""Merging runs into the columns of one, file by file and chunk by chunk, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+
+from rongan_share.columns.column_files import ColumnWriter
+from rongan_share.columns.homes import Home, homes_of, rows_at
+from rongan_share.columns.key_index import KeyIndex, bucket_bits
+from rongan_share.columns.run import STRETCH_DTYPE
+from rongan_share.model.listing import LISTING_DTYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from threading import Event
+
+    from numpy.typing import NDArray
+
+    from rongan_share.columns.run import Run
+
+CHUNK_ROWS = 1 << 18
+"""Rows that are copied at once."""
+
+CHUNK_KEYS = 1 << 19
+"""Keys that are merged at once, on average; they are as good as random, so no range is much longer
+unless a million listings share one token."""
+
+COLUMNS = {
+    "rows": LISTING_DTYPE,
+    "token_keys": np.dtype("<u8"),
+    "token_order": np.dtype("<u4"),
+    "token_starts": np.dtype("<u4"),
+    "owner_keys": np.dtype("<u8"),
+    "owner_order": np.dtype("<u4"),
+    "owner_starts": np.dtype("<u4"),
+    "stretches": STRETCH_DTYPE,
+}
+"""The files of a run and the type of their items."""
+
+_KEY_BITS = 64
+_NO_PLACES = np.zeros(0, np.uint32)
+
+
+class MergeStoppedError(Exception):
+    """The hub stops: what was written so far is of no use."""
+
+
+class ColumnFile(msgspec.Struct, frozen=True):
+    """A column's file.
+
+    Attributes:
+        count: Items.
+        digest: Digest of its bytes, in hex; see `columns/checksum.py`.
+    """
+
+    count: int
+    digest: str
+
+
+class Merged(NamedTuple):
+    """What was written.
+
+    Attributes:
+        files: Columns by name.
+        epochs: Epochs of its tokens, ascending.
+        shift: Shift of the buckets of the keys; there are as many of tokens as of owners.
+    """
+
+    files: dict[str, ColumnFile]
+    epochs: tuple[int, ...]
+    shift: int
+
+
+class Merger:
+    """Writes the listings of several runs as the columns of one.
+
+    Args:
+        runs: All runs of a snapshot, oldest first.
+        folder: Where to write; it holds none of the files yet.
+        stopping: Set when the hub stops.
+    """
+
+    def __init__(self, runs: Sequence[Run], folder: Path, stopping: Event | None) -> None:
+        self._folder = folder
+        self._stopping = stopping
+        self._homes = homes_of(runs)
+        self._count = sum(home.live for home in self._homes)
+        self._files: dict[str, ColumnFile] = {}
+
+    def write(self) -> Merged:
+        """Writes every file through to the disk.
+
+        Raises:
+            MergeStoppedError: The hub stops.
+            OSError: Something could not be written.
+            RonganError: STORE_CORRUPT, the runs do not fit one another.
+        """
+        epochs = self._write_rows()
+        bits = bucket_bits(self._count)
+        self._write_index("token", bits, lambda run: run.tokens)
+        self._write_index("owner", bits, lambda run: run.owners)
+        return Merged(self._files, epochs, _KEY_BITS - bits)
+
+    def _write_rows(self) -> tuple[int, ...]:
+        epochs: set[int] = set()
+        stretches = _Stretches()
+        with self._writer("rows") as file:
+            for place, home in enumerate(self._homes):
+                end = home.run.row_count
+                for begin in range(home.first, end, CHUNK_ROWS):
+                    self._look_up()
+                    rows = rows_at(self._homes, place, begin, end=min(begin + CHUNK_ROWS, end))
+                    file.append(rows)
+                    stretches.append(rows["contributor"])
+                    epochs.update(np.unique(rows["epoch"]).tolist())
+            self._note("rows", file)
+        with self._writer("stretches") as file:
+            file.append(stretches.by_contributor())
+            self._note("stretches", file)
+        return tuple(sorted(epochs))
+
+    def _write_index(self, name: str, bits: int, index_of: Callable[[Run], KeyIndex]) -> None:
+        """Writes a key index, one range of keys after the other, each of whole buckets."""
+        indexes = [index_of(home.run) for home in self._homes]
+        total = sum(index.keys.size for index in indexes)
+        range_bits = min((total // CHUNK_KEYS).bit_length(), bits)
+        at = [0] * len(indexes)
+        done = 0
+        with (
+            self._writer(f"{name}_keys") as keys_file,
+            self._writer(f"{name}_order") as order_file,
+            self._writer(f"{name}_starts") as starts_file,
+        ):
+            for number in range(1 << range_bits):
+                self._look_up()
+                ends = [_end_of(index.keys, number + 1, range_bits) for index in indexes]
+                keys, order = _merge_ranges(self._homes, indexes, list(zip(at, ends, strict=True)))
+                at = ends
+                keys_file.append(keys)
+                order_file.append(order)
+                bucket = (keys >> np.uint64(_KEY_BITS - bits)).astype(np.int64)
+                counts = np.bincount(
+                    bucket - (number << bits - range_bits), minlength=1 << bits - range_bits
+                )
+                starts_file.append(done + np.cumsum(counts) - counts)
+                done += keys.size
+            starts_file.append(np.array([done]))
+            self._note(f"{name}_keys", keys_file)
+            self._note(f"{name}_order", order_file)
+            self._note(f"{name}_starts", starts_file)
+
+    def _writer(self, name: str) -> ColumnWriter:
+        return ColumnWriter(self._folder / name, COLUMNS[name])
+
+    def _note(self, name: str, file: ColumnWriter) -> None:
+        self._files[name] = ColumnFile(file.count, file.finish())
+
+    def _look_up(self) -> None:
+        if self._stopping is not None and self._stopping.is_set():
+            raise MergeStoppedError
+
+
+class _Stretches:
+    """Gathers neighbouring rows of one contributor."""
+
+    def __init__(self) -> None:
+        self._first: list[NDArray[np.int64]] = []
+        self._names: list[NDArray[np.uint32]] = []
+        self._count = 0
+
+    def append(self, contributors: NDArray[np.uint32]) -> None:
+        """Takes the contributors of the next rows."""
+        if not contributors.size:
+            return
+        first = np.flatnonzero(contributors[1:] != contributors[:-1]) + 1
+        if not self._names or self._names[-1][-1] != contributors[0]:
+            first = np.concatenate(([0], first))
+        if first.size:
+            self._first.append(first + self._count)
+            self._names.append(contributors[first])
+        self._count += contributors.size
+
+    def by_contributor(self) -> NDArray[np.void]:
+        """Returns the stretches by contributor, then place (STRETCH_DTYPE)."""
+        if not self._first:
+            return np.zeros(0, STRETCH_DTYPE)
+        first = np.concatenate(self._first)
+        stretches = np.zeros(first.size, STRETCH_DTYPE)
+        stretches["first"] = first
+        stretches["last"] = np.append(first[1:], self._count)
+        stretches["contributor"] = np.concatenate(self._names)
+        return stretches[np.argsort(stretches["contributor"], kind="stable")]
+
+
+def _end_of(keys: NDArray[np.uint64], number: int, bits: int) -> int:
+    """Returns the place behind the keys whose first bits are below a number."""
+    if number >> bits:
+        return int(keys.size)
+    return int(np.searchsorted(keys, np.uint64(number << _KEY_BITS - bits)))
+
+
+def _merge_ranges(
+    homes: Sequence[Home], indexes: Sequence[KeyIndex], ranges: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """Merges ranges of keys of all runs; returns those that remain and their new places."""
+    keys, order = [_NO_PLACES.astype(np.uint64)], [_NO_PLACES]
+    for home, index, (begin, end) in zip(homes, indexes, ranges, strict=True):
+        if begin == end:
+            continue
+        stays, places = home.new_places(index.order[begin:end])
+        if places.size:
+            some = index.keys[begin:end]
+            keys.append(some if stays is None else some[stays])
+            order.append(places)
+    if len(keys) == 2:  # noqa: PLR2004 - of one run only, behind the empty one
+        return keys[1], order[1]
+    joined = np.concatenate(keys)
+    # Sorted runs one behind the other: a stable sort finds them and merges.
+    by_key = np.argsort(joined, kind="stable")
+    return joined[by_key], np.concatenate(order)[by_key]

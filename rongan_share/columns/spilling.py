@@ -1,0 +1,92 @@
+"""Following a long journal in bounded memory: runs that have grown are put into files of their own.
+
+Those files last as long as whoever follows; nothing is answered from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rongan_share.columns.build import follow
+from rongan_share.columns.column_files import map_column
+from rongan_share.columns.key_index import NO_SIEVE, KeyIndex
+from rongan_share.columns.run import STRETCH_DTYPE, Run
+from rongan_share.columns.snapshot import Merging
+from rongan_share.model.listing import LISTING_DTYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    from rongan_share.columns.snapshot import Snapshot
+    from rongan_share.ledger.journal import JournalFrame
+
+SPILLED_ROWS = 1 << 18
+"""Rows from which a run is put into files."""
+
+_MERGED_ROWS = 1 << 19
+_REPLACED_PER_ROW = 8
+"""Ids of replaced listings that take the memory of a row, about."""
+
+
+class Spilling:
+    """Follows the journal from a snapshot on.
+
+    Args:
+        folder: Where to put files.
+        snapshot: Where to begin.
+    """
+
+    def __init__(self, folder: Path, snapshot: Snapshot) -> None:
+        self._folder = folder
+        self._kept = len(snapshot.runs)
+        self._file_count = 0
+        self.snapshot = snapshot
+
+    def follow(self, frames: Iterable[JournalFrame]) -> None:
+        """Reads further frames, which must follow without a gap."""
+        merging = Merging(most_rows=_MERGED_ROWS, kept=self._kept)
+        runs = list((followed := follow(self.snapshot, frames, merging=merging)).runs)
+        large = [place for place in range(self._kept, len(runs)) if _is_large(runs[place])]
+        # Those below a large one will never be merged with what is above it.
+        end = large[-1] + 1 if large else self._kept
+        for place in range(self._kept, end):
+            runs[place] = self._spill(runs[place])
+        self._kept = end
+        self.snapshot = replace(followed, runs=tuple(runs))
+
+    def _spill(self, run: Run) -> Run:
+        return Run(
+            self._column(run.rows, LISTING_DTYPE),
+            self._column(run.replaced, np.dtype("<u8")),
+            self._index(run.tokens),
+            self._index(run.owners),
+            self._column(run.stretches, STRETCH_DTYPE),
+            run.id_base,
+        )
+
+    def _index(self, index: KeyIndex) -> KeyIndex:
+        return KeyIndex(
+            self._column(index.keys, np.dtype("<u8")),
+            self._column(index.order, np.dtype("<u4")),
+            self._column(index.starts, np.dtype("<u4")),
+            index.shift,
+            # Nothing is asked of it but to be merged.
+            NO_SIEVE,
+        )
+
+    def _column(self, column: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+        self._file_count += 1
+        path = self._folder / str(self._file_count)
+        column.tofile(path)
+        return map_column(path, dtype, column.size)
+
+
+def _is_large(run: Run) -> bool:
+    return run.row_count + run.replaced.size // _REPLACED_PER_ROW >= SPILLED_ROWS
