@@ -38,6 +38,7 @@ _PART_BLOCKS = 64
 """Blocks that a thread reads before it takes the next ones."""
 
 _LANES = 2_048
+_FIRST = np.arange(1, _LANES + 1, dtype=np.uint64)
 _WORD_BYTES = 8
 _DIGEST_BYTES = 32
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -57,7 +58,7 @@ def mix_numpy(words: NDArray[np.uint64], lanes: NDArray[np.uint64]) -> None:
 
 def block_digest(block: memoryview | bytearray | bytes) -> bytes:
     """Returns the checksum of a block of up to BLOCK_BYTES: 32 bytes."""
-    lanes = np.arange(1, _LANES + 1, dtype=np.uint64)
+    lanes = _FIRST.copy()
     whole = len(block) // (_LANES * _WORD_BYTES) * _LANES
     words = np.frombuffer(block, "<u8", whole)
     (mix_compiled if COMPILED else mix_numpy)(words, lanes)

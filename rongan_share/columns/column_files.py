@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -55,6 +56,9 @@ class ColumnWriter:
         self._held = bytearray()
         self._blocks: list[bytes] = []
         self._unsynced = 0
+        # Sends what is written to the disk while more is made.
+        self._syncing = ThreadPoolExecutor(1)
+        self._synced: Future[None] | None = None
         self.count = 0
 
     def append(self, items: NDArray[Any]) -> None:
@@ -84,7 +88,7 @@ class ColumnWriter:
         """Writes what is left through to the disk; returns the digest of the file, in hex."""
         if self._held:
             self._write(self._held)
-        os.fsync(self._file.fileno())
+        self._sync().result()
         return join_digests(self._blocks)
 
     def __enter__(self) -> Self:
@@ -96,6 +100,7 @@ class ColumnWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._syncing.shutdown()
         self._file.close()
 
     def _write(self, block: memoryview | bytearray) -> None:
@@ -105,8 +110,15 @@ class ColumnWriter:
             rest = rest[self._file.write(rest) :]
         self._unsynced += len(block)
         if self._unsynced >= _SYNC_BYTES:
-            os.fdatasync(self._file.fileno())
-            self._unsynced = 0
+            self._sync()
+
+    def _sync(self) -> Future[None]:
+        """Waits for what was sent to the disk, and sends what was written since."""
+        if self._synced is not None:
+            self._synced.result()
+        self._synced = self._syncing.submit(os.fsync, self._file.fileno())
+        self._unsynced = 0
+        return self._synced
 
 
 def map_column(path: Path, dtype: np.dtype[Any], count: int) -> NDArray[Any]:

@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
     from rongan_share.columns.run import Run
 
-CHUNK_ROWS = 1 << 18
-"""Rows that are copied at once."""
-
-CHUNK_KEYS = 1 << 19
-"""Keys that are merged at once, on average; they are as good as random, so no range is much longer
-unless a million listings share one token."""
-
 COLUMNS = {
     "rows": LISTING_DTYPE,
     "token_keys": np.dtype("<u8"),
@@ -75,18 +68,44 @@ class Merged(NamedTuple):
     shift: int
 
 
+class Chunk(NamedTuple):
+    """How much is done at once, between two looks at whether the hub stops.
+
+    Attributes:
+        rows: Rows that are copied.
+        keys: Keys that are merged, on average: they are as good as random, so no range of them is
+            much longer unless that many listings share one token.
+    """
+
+    rows: int
+    keys: int
+
+
+IN_SERVICE = Chunk(rows=1 << 18, keys=1 << 19)
+"""Well under a second each, and some tens of megabytes."""
+
+
 class Merger:
     """Writes the listings of several runs as the columns of one.
 
     Args:
         runs: All runs of a snapshot, oldest first.
         folder: Where to write; it holds none of the files yet.
-        stopping: Set when the hub stops.
+        stopping: Set when the hub stops; looked at before each chunk.
+        chunk: How much is done at once.
     """
 
-    def __init__(self, runs: Sequence[Run], folder: Path, stopping: Event | None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        folder: Path,
+        stopping: Event | None,
+        *,
+        chunk: Chunk = IN_SERVICE,
+    ) -> None:
         self._folder = folder
         self._stopping = stopping
+        self._chunk = chunk
         self._homes = homes_of(runs)
         self._count = sum(home.live for home in self._homes)
         self._files: dict[str, ColumnFile] = {}
@@ -111,12 +130,14 @@ class Merger:
         with self._writer("rows") as file:
             for place, home in enumerate(self._homes):
                 end = home.run.row_count
-                for begin in range(home.first, end, CHUNK_ROWS):
+                for begin in range(home.first, end, self._chunk.rows):
                     self._look_up()
-                    rows = rows_at(self._homes, place, begin, end=min(begin + CHUNK_ROWS, end))
+                    rows = rows_at(
+                        self._homes, place, begin, end=min(begin + self._chunk.rows, end)
+                    )
                     file.append(rows)
                     stretches.append(rows["contributor"])
-                    epochs.update(np.unique(rows["epoch"]).tolist())
+                    epochs |= _epochs_of(rows)
             self._note("rows", file)
         with self._writer("stretches") as file:
             file.append(stretches.by_contributor())
@@ -127,7 +148,7 @@ class Merger:
         """Writes a key index, one range of keys after the other, each of whole buckets."""
         indexes = [index_of(home.run) for home in self._homes]
         total = sum(index.keys.size for index in indexes)
-        range_bits = min((total // CHUNK_KEYS).bit_length(), bits)
+        range_bits = min((total // self._chunk.keys).bit_length(), bits)
         at = [0] * len(indexes)
         done = 0
         with (
@@ -194,6 +215,14 @@ class _Stretches:
         stretches["last"] = np.append(first[1:], self._count)
         stretches["contributor"] = np.concatenate(self._names)
         return stretches[np.argsort(stretches["contributor"], kind="stable")]
+
+
+def _epochs_of(rows: NDArray[np.void]) -> set[int]:
+    """Returns the epochs of rows; almost always there is one, and nothing is sorted."""
+    epochs = rows["epoch"]
+    if not rows.size or (epochs == epochs[0]).all():
+        return set(epochs[:1].tolist())
+    return set(np.unique(epochs).tolist())
 
 
 def _end_of(keys: NDArray[np.uint64], number: int, bits: int) -> int:

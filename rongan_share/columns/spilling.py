@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 SPILLED_ROWS = 1 << 18
 """Rows from which a run is put into files."""
 
-_MERGED_ROWS = 1 << 19
 _REPLACED_PER_ROW = 8
 """Ids of replaced listings that take the memory of a row, about."""
 
@@ -41,19 +40,22 @@ class Spilling:
     Args:
         folder: Where to put files.
         snapshot: Where to begin.
+        large: Rows from which a run is put into files.
     """
 
-    def __init__(self, folder: Path, snapshot: Snapshot) -> None:
+    def __init__(self, folder: Path, snapshot: Snapshot, *, large: int = SPILLED_ROWS) -> None:
         self._folder = folder
         self._kept = len(snapshot.runs)
+        self._large = large
         self._file_count = 0
         self.snapshot = snapshot
 
     def follow(self, frames: Iterable[JournalFrame]) -> None:
         """Reads further frames, which must follow without a gap."""
-        merging = Merging(most_rows=_MERGED_ROWS, kept=self._kept)
-        runs = list((followed := follow(self.snapshot, frames, merging=merging)).runs)
-        large = [place for place in range(self._kept, len(runs)) if _is_large(runs[place])]
+        merging = Merging(most_rows=2 * self._large, kept=self._kept)
+        followed = follow(self.snapshot, frames, merging=merging)
+        runs = list(followed.runs)
+        large = [place for place in range(self._kept, len(runs)) if self._is_large(runs[place])]
         # Those below a large one will never be merged with what is above it.
         end = large[-1] + 1 if large else self._kept
         for place in range(self._kept, end):
@@ -87,6 +89,5 @@ class Spilling:
         column.tofile(path)
         return map_column(path, dtype, column.size)
 
-
-def _is_large(run: Run) -> bool:
-    return run.row_count + run.replaced.size // _REPLACED_PER_ROW >= SPILLED_ROWS
+    def _is_large(self, run: Run) -> bool:
+        return run.row_count + run.replaced.size // _REPLACED_PER_ROW >= self._large

@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from rongan_share.columns.build import follow
 from rongan_share.columns.frozen import FrozenColumns, Origin
 from rongan_share.columns.owner_keys import OwnerKeys
-from rongan_share.columns.run import merge
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.errors import RonganError
 from rongan_share.ledger.journal import COLUMN_DTYPES, JournalFrame, RowsHeader
@@ -195,15 +194,6 @@ def _verify_listed(snapshot: Snapshot, history: History, partner: int) -> None:
             assert [shown(row) for row in rows] == shown_rows[behind : behind + most]
 
 
-def merged(snapshot: Snapshot) -> Snapshot:
-    """Lays all runs of a snapshot into one."""
-    runs = list(snapshot.runs)
-    while len(runs) > 1:
-        newer, older = runs.pop(), runs.pop()
-        runs.append(merge(older, newer, bottom=not runs))
-    return Snapshot(snapshot.sequence, tuple(runs), snapshot.owner_keys)
-
-
 class Columns(RuleBasedStateMachine):
     """Frames of several contributors, followed one by one or in batches."""
 
@@ -265,7 +255,7 @@ class Columns(RuleBasedStateMachine):
     @rule()
     def freeze(self) -> None:
         """Columns of what was followed are written, verified, and served from then on."""
-        whole = merged(self.snapshot)
+        whole = self.snapshot
         if not whole.runs:
             return
         if self.frozen.manifest(whole.sequence) is None:
