@@ -83,6 +83,18 @@ class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     offset_seconds: int = 0
 
 
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long is kept what has ended.
+
+    Attributes:
+        ended_days: Days for which the journal keeps a listing after its withdrawal, and a change
+            after the next one. Provision of personal data to others is kept three years at least
+            (PIPL 20-21, Network Data Security Regulations 12), so this is the least in service.
+    """
+
+    ended_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 3 * 366
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything a hub is told.
 
@@ -93,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         keys: Its keys.
         tls: Its certificates.
         clock: Its clock.
+        retention: How long it keeps what has ended.
     """
 
     trust_domain: str
@@ -101,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keys: KeySettings
     tls: TlsSettings
     clock: ClockSettings = msgspec.field(default_factory=ClockSettings)
+    retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
 
 
 def load_settings(home: Path) -> Settings:

@@ -60,5 +60,9 @@ class MovedError(Exception):
     """What a decision was made on has changed, so it is made again. Never leaves the gate."""
 
 
+class ForgottenError(Exception):
+    """What was being read of the journal was compacted meanwhile, so it is read from the start."""
+
+
 class StartRefusedError(Exception):
     """The hub will not start; the text says why, for its operator."""

@@ -10,7 +10,7 @@ from rongan_share.columns.rows import join_rows, pick_rows
 from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
 from rongan_share.errors import LedgerCorruptError
-from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS, listing_id_of
+from rongan_share.model.listing import AMENDED_COLUMNS, LISTING_DTYPE, VALUE_COLUMNS
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def added_rows(frame: JournalFrame) -> NDArray[np.void]:
     made[frame.pair_rows] = False
     index = np.flatnonzero(made)
     rows = np.zeros(index.size, LISTING_DTYPE)
-    rows["listing_id"] = listing_id_of(frame.sequence, 0) | index
+    rows["listing_id"] = frame.listing_ids(index)
     rows["contributor"] = frame.header.partner_number
     rows["epoch"] = frame.header.epoch
     for name in ("token", "reference", "category", *VALUE_COLUMNS):

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from rongan_share.clock import monotonic_ns
 from rongan_share.columns.build import follow
-from rongan_share.columns.freeze import BATCH_FRAMES, newest, next_frames
+from rongan_share.columns.freeze import newest
+from rongan_share.columns.journal_reader import BATCH_FRAMES, JournalReader
 from rongan_share.columns.run import merge
 from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
-from rongan_share.errors import Reason, RonganError
+from rongan_share.errors import ForgottenError, Reason, RonganError
 
 if TYPE_CHECKING:
     from rongan_share.columns.frozen import FrozenColumns
@@ -55,6 +56,7 @@ class Follower:
         self._columns = columns
         self._snapshot = Snapshot(0, (), columns.owner_keys)
         self._frozen = self._looked_at = 0
+        self._reader = JournalReader(ledger)
         self._fault: RonganError | None = None
         self._wanted = 0
         self._stopping = False
@@ -73,17 +75,29 @@ class Follower:
         Raises:
             LedgerCorruptError: A frame's checksum does not match.
         """
-        self._snapshot = newest(self._ledger, self._columns)
-        self._frozen = self._snapshot.sequence
-        self._looked_at = max(self._columns.sequences(), default=0)
-        full = True
-        while full:
-            # A batch that is not full reaches the head; what comes after it is followed in service.
-            frames = next_frames(self._ledger, self._snapshot.sequence)
-            full = len(frames) == BATCH_FRAMES
-            self._snapshot = follow(self._snapshot, frames, merging=AT_ONCE)
+        self._begin()
         for thread in self._threads:
             thread.start()
+
+    def _begin(self) -> None:
+        """Serves from the newest columns and all of the journal behind them."""
+        begun = False
+        while not begun:
+            self._reader = JournalReader(self._ledger)
+            self._looked_at = max(self._columns.sequences(), default=0)
+            fresh = newest(self._ledger, self._columns)
+            frozen = fresh.sequence
+            try:
+                while not begun:
+                    frames = self._reader.next(fresh.sequence)
+                    # A batch that is not full reaches the head; the rest is followed in service.
+                    begun = len(frames) < BATCH_FRAMES
+                    fresh = follow(fresh, frames, merging=AT_ONCE)
+            except ForgottenError:
+                _log.info("the journal was compacted while it was read sequence=%d", fresh.sequence)
+                begun = False
+        self._frozen = frozen
+        self._publish(fresh)
 
     def stop(self) -> None:
         """Ends the threads."""
@@ -193,16 +207,22 @@ class Follower:
             return
         # Those that are damaged are looked at once, not over and over.
         self._looked_at = sequence
+        reader = JournalReader(self._ledger)
         fresh = newest(self._ledger, self._columns)
         if fresh.sequence <= self._frozen:
             return
-        while fresh.sequence < self._snapshot.sequence:
-            fresh = follow(fresh, next_frames(self._ledger, fresh.sequence))
-        with self._building:
+        try:
             while fresh.sequence < self._snapshot.sequence:
-                fresh = follow(fresh, next_frames(self._ledger, fresh.sequence))
-            self._frozen = fresh.sequence
-            self._publish(fresh)
+                fresh = follow(fresh, reader.next(fresh.sequence))
+            with self._building:
+                while fresh.sequence < self._snapshot.sequence:
+                    fresh = follow(fresh, reader.next(fresh.sequence))
+                self._frozen = fresh.sequence
+                self._reader = reader
+                self._publish(fresh)
+        except ForgottenError:
+            # Tried again at the next look, with the columns that there are then.
+            self._looked_at = self._frozen
 
     def _publish(self, snapshot: Snapshot) -> None:
         with self._changed:
@@ -217,6 +237,11 @@ class Follower:
 
     def _read_on(self, merging: Merging) -> None:
         """Serves what the next frames say, if there are any."""
-        frames = next_frames(self._ledger, self._snapshot.sequence)
+        try:
+            frames = self._reader.next(self._snapshot.sequence)
+        except ForgottenError:
+            # This process had stood still for longer than columns and a compaction take.
+            self._begin()
+            return
         if frames:
             self._publish(follow(self._snapshot, frames, merging=merging))

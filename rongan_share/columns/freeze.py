@@ -6,22 +6,20 @@ import logging
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import nanoseconds
+from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.spilling import Spilling
-from rongan_share.errors import LedgerCorruptError
+from rongan_share.ledger.compacted import get_forgotten
 from rongan_share.ledger.counters import get_list_sequence
-from rongan_share.ledger.journal import find_seal, list_frames
+from rongan_share.ledger.journal import find_seal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from threading import Event
 
     from rongan_share.clock import Clock
     from rongan_share.columns.frozen import FrozenColumns, Manifest
     from rongan_share.ledger.environment import Ledger
-    from rongan_share.ledger.journal import JournalFrame
-
-BATCH_FRAMES = 32
-"""Frames read in one transaction, so that none is held for long."""
 
 LEAST_ROWS = 500_000
 """Rows of the journal since the last columns that make new ones worth while."""
@@ -38,34 +36,26 @@ _log = logging.getLogger(__name__)
 
 def newest(ledger: Ledger, columns: FrozenColumns) -> Snapshot:
     """Opens the newest columns that fit this journal and are whole; else an empty snapshot."""
-    for sequence in columns.sequences():
-        manifest = columns.manifest(sequence)
-        if manifest is None or not _fits(ledger, manifest):
-            _log.warning("columns do not belong to this journal sequence=%d", sequence)
-            continue
+    for manifest in _fitting(ledger, columns):
         snapshot = columns.open(manifest)
         if snapshot is not None:
             return snapshot
     return Snapshot(0, (), columns.owner_keys)
 
 
-def next_frames(ledger: Ledger, after: int) -> list[JournalFrame]:
-    """Reads the next frames, as many as one transaction should read.
+def newest_sequence(ledger: Ledger, columns: FrozenColumns) -> int:
+    """Returns up to where the newest columns that fit this journal reach; 0 for none."""
+    return next((manifest.sequence for manifest in _fitting(ledger, columns)), 0)
 
-    Raises:
-        LedgerCorruptError: Frames that were accepted are not there, or one is damaged.
-    """
-    frames: list[JournalFrame] = []
-    with ledger.read() as txn:
-        for frame in list_frames(txn, after):
-            frames.append(frame)
-            if len(frames) == BATCH_FRAMES:
-                return frames
-        # Within one transaction, or what another process accepts meanwhile would seem lost.
-        accepted = get_list_sequence(txn)
-    if accepted != (frames[-1].sequence if frames else after):
-        raise LedgerCorruptError("journal", accepted.to_bytes(8, "big"))
-    return frames
+
+def _fitting(ledger: Ledger, columns: FrozenColumns) -> Iterator[Manifest]:
+    """Walks the manifests of columns that fit this journal, newest first."""
+    for sequence in columns.sequences():
+        manifest = columns.manifest(sequence)
+        if manifest is None or not _fits(ledger, manifest):
+            _log.warning("columns do not belong to this journal sequence=%d", sequence)
+        else:
+            yield manifest
 
 
 class Freezer:
@@ -90,7 +80,8 @@ class Freezer:
         """Makes new columns if it is worth while, unless the hub stops."""
         if self._last is None:
             self._note(newest(self._ledger, self._columns))
-        while not stopping.is_set() and (frames := next_frames(self._ledger, self._read)):
+        reader = JournalReader(self._ledger)
+        while not stopping.is_set() and (frames := reader.next(self._read)):
             self._read = frames[-1].sequence
             self._grown += sum(frame.header.row_count for frame in frames)
         if self._grown < max(LEAST_ROWS, min(self._frozen_rows // GROWTH, MOST_ROWS)):
@@ -100,7 +91,12 @@ class Freezer:
         return self.freeze(stopping)
 
     def freeze(self, stopping: Event) -> Manifest | None:
-        """Makes columns of everything up to now; None if there is nothing new or the hub stops."""
+        """Makes columns of everything up to now; None if there is nothing new or the hub stops.
+
+        Raises:
+            ForgottenError: The journal was compacted meanwhile; it is worth trying again.
+        """
+        reader = JournalReader(self._ledger)
         snapshot = newest(self._ledger, self._columns)
         begun = snapshot.sequence
         with self._ledger.read() as txn:
@@ -111,7 +107,7 @@ class Freezer:
             while spilling.snapshot.sequence < target:
                 if stopping.is_set():
                     return None
-                spilling.follow(next_frames(self._ledger, spilling.snapshot.sequence))
+                spilling.follow(reader.next(spilling.snapshot.sequence))
             snapshot = spilling.snapshot
             if snapshot.sequence == begun or not snapshot.runs:
                 self._note(snapshot)
@@ -137,4 +133,6 @@ class Freezer:
 
 def _fits(ledger: Ledger, manifest: Manifest) -> bool:
     with ledger.read() as txn:
-        return find_seal(txn, manifest.sequence).hex() == manifest.seal
+        # They may hold listings whose withdrawal was dropped from the journal since.
+        reach = manifest.sequence >= get_forgotten(txn).sequence
+        return reach and find_seal(txn, manifest.sequence).hex() == manifest.seal

@@ -78,6 +78,11 @@ class Transaction:
         value = self._txn.get(key, db=self._databases[table])
         return b"" if value is None else bytes(value[-SEAL_BYTES:])
 
+    def find_head(self, table: Table, key: bytes, size: int) -> bytes:
+        """Returns the first bytes under a key, unverified; empty if the key is not there."""
+        value = self._txn.get(key, db=self._databases[table])
+        return b"" if value is None else bytes(value[:size])
+
     def put(self, table: Table, key: bytes, payload: bytes) -> None:
         """Writes a payload under a key of 1 to 511 bytes."""
         self._txn.put(key, seal(key, payload), db=self._databases[table])
@@ -95,6 +100,16 @@ class Transaction:
         """
         if not self._txn.put(key, value, db=self._databases[table], append=True):
             raise LedgerCorruptError(table.value, key)
+
+    def replace_sealed(self, table: Table, key: bytes, value: bytes) -> None:
+        """Writes a value that carries its checksum already in the place of another.
+
+        Raises:
+            LedgerCorruptError: There is none under the key.
+        """
+        if not self.find_head(table, key, 1):
+            raise LedgerCorruptError(table.value, key)
+        self._txn.put(key, value, db=self._databases[table])
 
     def append_all(self, table: Table, items: Sequence[tuple[bytes, bytes]]) -> None:
         """Writes payloads under ascending keys at the end of a numbered table, in one step.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rongan_share.clock import Clock, monotonic_ns
 from rongan_share.columns.freeze import Freezer
 from rongan_share.processes.column_folder import frozen_columns
+from rongan_share.processes.compacting import Compacting
 from rongan_share.processes.housekeeping import Housekeeping
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ HOUSEKEEPING_SECONDS = 30.0
 
 COLUMNS_SECONDS = 5.0
 """Time between looks at how much the journal has grown beyond the frozen columns."""
+
+COMPACTION_SECONDS = 600.0
+"""Time between looks whether a pass through the journal is due."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,10 +47,13 @@ class Chore:
 
 def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Chore]:
     """Names every chore of a hub; what else is to be kept is one more row."""
-    freezer = Freezer(ledger, frozen_columns(settings, ledger), clock)
+    columns = frozen_columns(settings, ledger)
+    freezer = Freezer(ledger, columns, clock)
+    compacting = Compacting(settings, ledger, columns, clock=clock)
     return [
         Chore("housekeeping", HOUSEKEEPING_SECONDS, Housekeeping(ledger, clock).round),
         Chore("columns", COLUMNS_SECONDS, freezer.round),
+        Chore("compaction", COMPACTION_SECONDS, compacting.round),
     ]
 
 

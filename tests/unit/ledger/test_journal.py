@@ -140,7 +140,7 @@ def test_sequence_is_under_the_seal(ledger: Ledger) -> None:
         list(list_frames(txn, 0))
 
 
-@pytest.mark.parametrize(("at", "value"), [(0, 2), (1, 1), (2, 2), (2, 3), (2, 9)])
+@pytest.mark.parametrize(("at", "value"), [(0, 3), (1, 1), (2, 2), (2, 3), (2, 9)])
 def test_unknown_format_or_kind_is_not_guessed_at(at: int, value: int) -> None:
     """A value of another format or kind stops the reader: half a journal reads as not listed."""
     capture = Capture()

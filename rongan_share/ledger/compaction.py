@@ -1,0 +1,269 @@
+"""Compaction: rows that nothing can show any more leave the journal, value by value.
+
+A row is dead once what ended it is older than retention: the ADD and the AMENDs of a withdrawn
+listing, an AMEND that a later one overruled, an ADD that found an equal listing and changed
+nothing; and a WITHDRAW whose listing is gone. A value is written anew, under its sequence, where
+enough of it is dead.
+
+The order keeps the journal right at every moment, whoever reads it and wherever the hub is killed:
+first the AMENDs of withdrawn listings, then listings none of whose AMENDs are left, then
+withdrawals of listings that are gone. The last alone may mislead a reader who is between the two;
+it is counted (`compacted.Forgotten`), and such a reader begins again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from rongan_share.ledger.compacted import Compacted, add_compacted, end_pass, put_forgotten
+from rongan_share.ledger.journal import (
+    JournalFrame,
+    Original,
+    PackedFrame,
+    find_frame_at,
+    find_seal,
+    list_frames,
+)
+from rongan_share.wire.frames import LISTING_ROW_BITS
+from rongan_share.wire.vocabulary import RowOperation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from threading import Event
+
+    from numpy.typing import NDArray
+
+    from rongan_share.ledger.environment import Ledger
+
+LEAST_SHARE = 0.2
+"""Part of a value's rows and pairs that must be dead for the value to be written anew."""
+
+MOST_CHANGES = 8_000_000
+"""Changes of listings that one pass keeps in mind, 16 bytes each; the next goes on from there."""
+
+_BATCH_FRAMES = 8
+_NO_IDS = np.zeros(0, np.uint64)
+
+
+class Pass(NamedTuple):
+    """What one pass through the journal drops.
+
+    Attributes:
+        withdrawn: Ids of listings that were withdrawn before the instant, ascending.
+        amended: Ids of listings that were amended before it, ascending.
+        newest: The last sequence that did, for each of those.
+        changing: Sequences of the frames that withdraw or amend, or add what was there, ascending.
+    """
+
+    withdrawn: NDArray[np.uint64]
+    amended: NDArray[np.uint64]
+    newest: NDArray[np.uint64]
+    changing: NDArray[np.uint64]
+
+
+class Compactor:
+    """Makes passes through the journal.
+
+    Args:
+        ledger: The open store.
+        stopping: Set when the hub stops: a pass ends between two values.
+        least_share: See LEAST_SHARE.
+    """
+
+    def __init__(
+        self, ledger: Ledger, stopping: Event, *, least_share: float = LEAST_SHARE
+    ) -> None:
+        self._ledger = ledger
+        self._stopping = stopping
+        self._least_share = least_share
+
+    def run(self, before_ns: int, through: int, *, now_ns: int) -> Compacted | None:
+        """Makes one pass.
+
+        Args:
+            before_ns: What ended before this instant is dead, nanoseconds since 1970-01-01 UTC.
+            through: The last sequence that may be touched.
+            now_ns: Now.
+
+        Returns:
+            What was done so far, over all passes; None if the hub stops.
+
+        Raises:
+            LedgerCorruptError: A value's checksum does not match.
+        """
+        wanted = self._look_through(before_ns, through)
+        amended_still = self._drop_changes(wanted)
+        gone = self._drop_listings(np.setdiff1d(wanted.withdrawn, amended_still))
+        self._drop_withdrawals(wanted, gone)
+        if self._stopping.is_set():
+            return None
+        with self._ledger.write() as txn:
+            return end_pass(txn, now_ns)
+
+    def _look_through(self, before_ns: int, through: int) -> Pass:
+        """Gathers what was changed before an instant."""
+        withdrawn, amended, newest, changing = [_NO_IDS], [_NO_IDS], [_NO_IDS], []
+        count = 0
+        for frame in self._frames(through):
+            # The clock may have gone back since: then what follows an older frame waits.
+            if frame.header.time_ns >= before_ns or count >= MOST_CHANGES:
+                break
+            if not frame.pair_ids.size:
+                continue
+            changing.append(frame.sequence)
+            operation = frame.columns["operation"][frame.pair_rows]
+            withdrawn.append(frame.pair_ids[operation == RowOperation.WITHDRAW])
+            ids = frame.pair_ids[operation == RowOperation.AMEND]
+            amended.append(ids)
+            newest.append(np.full(ids.size, frame.sequence, np.uint64))
+            count += frame.pair_ids.size
+        ids, sequences = np.concatenate(amended), np.concatenate(newest)
+        # Of equal ids the last one is the newest: frames came in order.
+        order = np.argsort(ids, kind="stable")
+        last = np.append(ids[order][1:] != ids[order][:-1], True)[: ids.size]
+        return Pass(
+            np.unique(np.concatenate(withdrawn)),
+            ids[order][last],
+            sequences[order][last],
+            np.array(changing, np.uint64),
+        )
+
+    def _drop_changes(self, wanted: Pass) -> NDArray[np.uint64]:
+        """Drops what no longer matters of changes; returns withdrawn listings amended still."""
+        still = [_NO_IDS]
+        for frame in self._frames_at(wanted.changing):
+            operation = frame.columns["operation"][frame.pair_rows]
+            amending = operation == RowOperation.AMEND
+            ended = amending & _within(wanted.withdrawn, frame.pair_ids)
+            overruled = amending & ~ended
+            newest = np.searchsorted(wanted.amended, frame.pair_ids[overruled])
+            overruled[overruled] = wanted.newest[newest] > frame.sequence
+            dead = ended | overruled | (operation == RowOperation.ADD)
+            if not self._rewrite(frame, _rows_without(frame, dead), dead):
+                still.append(frame.pair_ids[ended])
+        return np.concatenate(still)
+
+    def _drop_listings(self, withdrawn: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Drops listings; returns those that are gone, by this pass or an earlier one."""
+        gone = [_NO_IDS]
+        homes = withdrawn >> np.uint64(LISTING_ROW_BITS)
+        for frame in self._frames_at(np.unique(homes)):
+            own = withdrawn[
+                np.searchsorted(homes, frame.sequence) : np.searchsorted(
+                    homes, frame.sequence, side="right"
+                )
+            ]
+            made = frame.columns["operation"] == RowOperation.ADD
+            made[frame.pair_rows] = False
+            ids = frame.listing_ids(np.arange(made.size))
+            dead = made & _within(own, ids)
+            no_pairs = np.zeros(frame.pair_ids.size, np.bool_)
+            stays = not self._rewrite(frame, dead, no_pairs)
+            gone.append(np.setdiff1d(own, ids[dead]) if stays else own)
+        return np.concatenate(gone)
+
+    def _drop_withdrawals(self, wanted: Pass, gone: NDArray[np.uint64]) -> None:
+        """Drops withdrawals of listings that are gone."""
+        for frame in self._frames_at(wanted.changing if gone.size else _NO_IDS):
+            operation = frame.columns["operation"][frame.pair_rows]
+            dead = (operation == RowOperation.WITHDRAW) & _within(gone, frame.pair_ids)
+            self._rewrite(frame, _rows_without(frame, dead), dead, forgetting=True)
+
+    def _rewrite(
+        self,
+        frame: JournalFrame,
+        dead_rows: NDArray[np.bool_],
+        dead_pairs: NDArray[np.bool_],
+        *,
+        forgetting: bool = False,
+    ) -> bool:
+        """Writes a value anew where enough of it is dead; tells whether nothing dead is left."""
+        dead = np.count_nonzero(dead_rows) + np.count_nonzero(dead_pairs)
+        if not dead:
+            return True
+        if dead < self._least_share * (dead_rows.size + dead_pairs.size):
+            return False
+        with self._ledger.read() as txn:
+            seal = find_seal(txn, frame.sequence)
+        packed = _without(frame, seal, dead_rows=dead_rows, dead_pairs=dead_pairs)
+        freed = frame.size - packed.size
+        if freed <= 0:
+            return False
+        with self._ledger.write() as txn:
+            packed.replace(txn, frame.sequence)
+            if forgetting:
+                put_forgotten(txn, frame.sequence)
+            row_count = int(np.count_nonzero(dead_rows))
+            add_compacted(txn, freed_bytes=freed, row_count=row_count)
+        return True
+
+    def _frames(self, through: int) -> Iterator[JournalFrame]:
+        """Reads frames from the beginning on, a few in each transaction."""
+        after = 0
+        while after < through and not self._stopping.is_set():
+            batch: list[JournalFrame] = []
+            with self._ledger.read() as txn:
+                for frame in list_frames(txn, after):
+                    if frame.sequence > through or len(batch) == _BATCH_FRAMES:
+                        break
+                    batch.append(frame)
+            if not batch:
+                return
+            yield from batch
+            after = batch[-1].sequence
+
+    def _frames_at(self, sequences: NDArray[np.uint64]) -> Iterator[JournalFrame]:
+        """Reads the frames under some sequences, each in a transaction of its own."""
+        for sequence in sequences.tolist():
+            if self._stopping.is_set():
+                return
+            with self._ledger.read() as txn:
+                frame = find_frame_at(txn, sequence)
+            if frame is not None:
+                yield frame
+
+
+def _within(ids: NDArray[np.uint64], asked: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tells which ids are among some that stand in order."""
+    if not ids.size:
+        return np.zeros(asked.size, np.bool_)
+    place = np.minimum(np.searchsorted(ids, asked), ids.size - 1)
+    same: NDArray[np.bool_] = ids[place] == asked
+    return same
+
+
+def _rows_without(frame: JournalFrame, dead_pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tells which rows had pairs, and have none left without the dead ones."""
+    rows = np.zeros(frame.header.row_count, np.bool_)
+    rows[frame.pair_rows[dead_pairs]] = True
+    rows[frame.pair_rows[~dead_pairs]] = False
+    return rows
+
+
+def _without(
+    frame: JournalFrame,
+    seal: bytes,
+    *,
+    dead_rows: NDArray[np.bool_],
+    dead_pairs: NDArray[np.bool_],
+) -> PackedFrame:
+    """Packs a frame without some of its rows and pairs."""
+    kept = np.flatnonzero(~dead_rows)
+    before = frame.original
+    numbers = kept if before is None else before.row_numbers[kept]
+    original = Original(
+        seal,
+        frame.header.row_count if before is None else before.row_count,
+        numbers.astype(np.uint16),
+    )
+    places = np.cumsum(~dead_rows) - 1
+    return PackedFrame(
+        dataclasses.replace(frame.header, row_count=int(kept.size)),
+        {name: column[kept].tobytes() for name, column in frame.columns.items()},
+        pair_rows=places[frame.pair_rows[~dead_pairs]].astype("<u4"),
+        pair_ids=frame.pair_ids[~dead_pairs],
+        original=original,
+    )

@@ -1,0 +1,67 @@
+"""The chore of compaction: when a pass is due, and what it may touch."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from rongan_share.clock import Clock, nanoseconds
+from rongan_share.columns.freeze import newest_sequence
+from rongan_share.ledger.compacted import get_compacted
+from rongan_share.ledger.compaction import Compactor
+from rongan_share.ledger.journal import find_newest_time
+
+if TYPE_CHECKING:
+    from threading import Event
+
+    from rongan_share.columns.frozen import FrozenColumns
+    from rongan_share.config import Settings
+    from rongan_share.ledger.compacted import Compacted
+    from rongan_share.ledger.environment import Ledger
+
+DAY_NS = 86_400 * 1_000_000_000
+"""Time between passes, and the unit of retention: a day later there is a day more to drop."""
+
+_log = logging.getLogger(__name__)
+
+
+class Compacting:
+    """Compacts the journal once a day.
+
+    Args:
+        settings: Say how long what has ended is kept.
+        ledger: The ledger.
+        columns: Frozen columns; what they do not hold yet is left alone.
+        clock: The hub's clock.
+    """
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, columns: FrozenColumns, *, clock: Clock
+    ) -> None:
+        self._retention_ns = settings.retention.ended_days * DAY_NS
+        self._ledger = ledger
+        self._columns = columns
+        self._clock = clock
+
+    def round(self, stopping: Event) -> Compacted | None:
+        """Makes a pass if one is due, by a clock that can be believed; None otherwise."""
+        now_ns = nanoseconds(self._clock.now())
+        with self._ledger.read() as txn:
+            before = get_compacted(txn)
+            newest_ns = find_newest_time(txn)
+        # A clock behind what it said before is wrong, now or then: nothing is dropped by it.
+        if now_ns < max(newest_ns, before.time_ns + DAY_NS if before.time_ns else 0):
+            return None
+        # Readers who begin with columns never go back behind them.
+        through = newest_sequence(self._ledger, self._columns)
+        if not through:
+            return None
+        compactor = Compactor(self._ledger, stopping)
+        done = compactor.run(now_ns - self._retention_ns, through, now_ns=now_ns)
+        if done is not None:
+            _log.info(
+                "journal compacted rows=%d bytes=%d",
+                done.row_count - before.row_count,
+                done.freed_bytes - before.freed_bytes,
+            )
+        return done
