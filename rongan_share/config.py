@@ -90,9 +90,12 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         ended_days: Days for which the journal keeps a listing after its withdrawal, and a change
             after the next one. Provision of personal data to others is kept three years at least
             (PIPL 20-21, Network Data Security Regulations 12), so this is the least in service.
+        expired_days: Days after its last day for which an expired listing may be renewed; then the
+            hub withdraws it.
     """
 
     ended_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 3 * 366
+    expired_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 366
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ from rongan_share.columns.freeze import newest_sequence
 from rongan_share.ledger.compacted import get_compacted
 from rongan_share.ledger.compaction import Compactor
 from rongan_share.ledger.journal import find_newest_time
+from rongan_share.processes.expiring import Expiring
 
 if TYPE_CHECKING:
     from threading import Event
@@ -26,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Compacting:
-    """Compacts the journal once a day.
+    """Ends what expired long ago and compacts the journal, once a day.
 
     Args:
         settings: Say how long what has ended is kept.
@@ -38,6 +39,7 @@ class Compacting:
     def __init__(
         self, settings: Settings, ledger: Ledger, columns: FrozenColumns, *, clock: Clock
     ) -> None:
+        self._expiring = Expiring(settings, ledger, columns, clock=clock)
         self._retention_ns = settings.retention.ended_days * DAY_NS
         self._ledger = ledger
         self._columns = columns
@@ -56,6 +58,9 @@ class Compacting:
         through = newest_sequence(self._ledger, self._columns)
         if not through:
             return None
+        expired_count = self._expiring.round(stopping)
+        if expired_count:
+            _log.info("expired listings withdrawn listings=%d", expired_count)
         compactor = Compactor(self._ledger, stopping)
         done = compactor.run(now_ns - self._retention_ns, through, now_ns=now_ns)
         if done is not None:
