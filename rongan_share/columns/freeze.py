@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from threading import Event
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import nanoseconds
@@ -11,11 +12,11 @@ from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.spilling import Spilling
 from rongan_share.ledger.compacted import get_forgotten
 from rongan_share.ledger.counters import get_list_sequence
-from rongan_share.ledger.journal import find_seal
+from rongan_share.ledger.journal import count_rows, find_seal
+from rongan_share.wire.frames import MAX_FRAME_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from threading import Event
 
     from rongan_share.clock import Clock
     from rongan_share.columns.frozen import FrozenColumns, Manifest
@@ -58,6 +59,31 @@ def _fitting(ledger: Ledger, columns: FrozenColumns) -> Iterator[Manifest]:
             yield manifest
 
 
+def bring_near(ledger: Ledger, columns: FrozenColumns, clock: Clock) -> None:
+    """Writes columns before a start if those that there are leave too much to be read.
+
+    Whoever starts would read it into its own memory; several that start wait for the first.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    if _is_near(ledger, columns):
+        return
+    _log.info("columns are made before the start: the journal is far ahead of them")
+    # Another process may have made them while this one waits for its turn.
+    Freezer(ledger, columns, clock).freeze(Event(), unless_near=True)
+
+
+def _is_near(ledger: Ledger, columns: FrozenColumns) -> bool:
+    begun = newest_sequence(ledger, columns)
+    with ledger.read() as txn:
+        head = get_list_sequence(txn)
+        # A frame has so many rows at most: mostly nothing need be counted.
+        if (head - begun) * MAX_FRAME_ROWS <= MOST_ROWS:
+            return True
+        return count_rows(txn, begun, most=MOST_ROWS) < MOST_ROWS
+
+
 class Freezer:
     """Makes new columns when the journal has grown enough.
 
@@ -90,12 +116,22 @@ class Freezer:
         self._grown = 0
         return self.freeze(stopping)
 
-    def freeze(self, stopping: Event) -> Manifest | None:
+    def freeze(self, stopping: Event, *, unless_near: bool = False) -> Manifest | None:
         """Makes columns of everything up to now; None if there is nothing new or the hub stops.
+
+        Args:
+            stopping: Set when the hub stops.
+            unless_near: Only if those that there are leave much to be read.
 
         Raises:
             ForgottenError: The journal was compacted meanwhile; it is worth trying again.
         """
+        with self._columns.alone():
+            if unless_near and _is_near(self._ledger, self._columns):
+                return None
+            return self._freeze(stopping)
+
+    def _freeze(self, stopping: Event) -> Manifest | None:
         reader = JournalReader(self._ledger)
         snapshot = newest(self._ledger, self._columns)
         begun = snapshot.sequence

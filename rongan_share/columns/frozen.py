@@ -7,6 +7,7 @@ them. They are derived: whatever is wrong with them, the journal is read instead
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
@@ -193,6 +194,18 @@ class FrozenColumns:
             draft.rename(self._folder(snapshot.sequence))
         sync_folder(self._directory)
         return manifest
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Waits until no other process writes columns, and keeps others from it."""
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # Let go by the system when the process ends, however it does.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

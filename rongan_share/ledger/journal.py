@@ -202,6 +202,18 @@ def find_seal(txn: Transaction, sequence: int) -> bytes:
     return txn.find_seal(Table.JOURNAL, key)
 
 
+def count_rows(txn: Transaction, after: int, *, most: int) -> int:
+    """Counts rows of frames from the one after `after` on, unverified, until there are so many."""
+    count = 0
+    while count < most:
+        after += 1
+        head = txn.find_head(Table.JOURNAL, after.to_bytes(8, "big"), _HEADER.size)
+        if not head:
+            break
+        count += RowsHeader(*_HEADER.unpack(head)[2:]).row_count
+    return count
+
+
 def find_newest_time(txn: Transaction) -> int:
     """Returns when the last frame was decided, nanoseconds since 1970-01-01 UTC; 0 for none."""
     found = txn.last_under(Table.JOURNAL, b"")

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2
 from rongan_share import __version__
 from rongan_share.columns import kernel
 from rongan_share.columns.follower import Follower
+from rongan_share.columns.freeze import bring_near
 from rongan_share.columns.warm_up import warm_up
 from rongan_share.errors import StartRefusedError
 from rongan_share.gate.admission import Admission, Limits
@@ -95,7 +96,9 @@ class Worker:
         key = read_key(settings.keys.hub_key, data_directory=data)
         epoch_keys = EpochKeys(settings.keys.epoch_keys, data_directory=data)
         side_keys = SideKeys(key)
-        self.follower = Follower(ledger, columns_under(side_keys, settings, ledger))
+        self._columns = columns_under(side_keys, settings, ledger)
+        self._clock = clock
+        self.follower = Follower(ledger, self._columns)
         self.committer = Committer(ledger, clock, self.follower.announce)
         self._refusals = RefusalBook(self.committer, clock)
         self.walk = Walk(
@@ -130,6 +133,7 @@ class Worker:
         warm_up()
         # What was started is stopped in the opposite order, whatever fails on the way.
         with self._ending.pop_all() as ending:
+            bring_near(self._ledger, self._columns, self._clock)
             self.follower.start()
             ending.callback(self.follower.stop)
             self.committer.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rongan_share.columns.freeze import newest
+from rongan_share.columns.freeze import bring_near, newest
 from rongan_share.processes.column_folder import FOLDER
 from tests.support.freezing import columns_of, freeze
 from tests.support.hub import HubUnderTest
@@ -108,3 +108,21 @@ def test_columns_of_another_history_are_passed_over(hub: HubUnderTest) -> None:
     columns.write(whole, b"another seal", time_ns=9)
     assert newest(hub.hub.ledger, columns).sequence == 0
     columns.retire(0)
+
+
+def test_columns_are_made_before_a_start_that_is_far_behind(
+    hub: HubUnderTest, pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that would have to read too much into its own memory writes columns first."""
+    columns, ledger = columns_of(hub), hub.hub.ledger
+    assert pair.states() == [LISTED, NOT_LISTED, NOT_LISTED]
+    bring_near(ledger, columns, hub.clock)
+    columns.retire(0)
+    bring_near(ledger, columns, hub.clock)
+    assert columns.sequences() == []
+    monkeypatch.setattr("rongan_share.columns.freeze.MOST_ROWS", 2)
+    bring_near(ledger, columns, hub.clock)
+    (written,) = columns.sequences()
+    assert written == hub.hub.follower.snapshot().sequence
+    bring_near(ledger, columns, hub.clock)
+    assert columns.sequences() == [written]
