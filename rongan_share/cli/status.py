@@ -39,6 +39,11 @@ def status(options: Options) -> None:
         "epoch": answer.epoch,
         "generation": answer.generation,
         "store_bytes": answer.store_bytes,
+        "compacted_rows": answer.compacted_rows,
+        "compacted_bytes": answer.compacted_bytes,
+        "compacted_time": (
+            _instant(answer.compacted_time) if answer.HasField("compacted_time") else ""
+        ),
         "clock_offset_seconds": answer.clock_offset_seconds,
     }
     options.show(facts, facts.items())

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from rongan_share.clock import nanoseconds
 from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
+from rongan_share.ledger.compacted import get_compacted
 from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.ledger.entries import get_frontier
 from rongan_share.ledger.objects import agreement_id, find_object, put_object
@@ -52,6 +53,10 @@ def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
     if snapshot.frozen is not None:
         answer.frozen_sequence = snapshot.frozen.sequence
         answer.frozen_time.CopyFrom(timestamp(snapshot.frozen.time_ns))
+    compacted = get_compacted(call.read)
+    answer.compacted_rows, answer.compacted_bytes = compacted.row_count, compacted.freed_bytes
+    if compacted.time_ns:
+        answer.compacted_time.CopyFrom(timestamp(compacted.time_ns))
     return Outcome(answer=answer)
 
 

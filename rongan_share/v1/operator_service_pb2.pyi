@@ -197,6 +197,9 @@ class GetHubStatusResponse(_message.Message):
     FROZEN_SEQUENCE_FIELD_NUMBER: _builtins.int
     FROZEN_TIME_FIELD_NUMBER: _builtins.int
     TAIL_COUNT_FIELD_NUMBER: _builtins.int
+    COMPACTED_ROWS_FIELD_NUMBER: _builtins.int
+    COMPACTED_BYTES_FIELD_NUMBER: _builtins.int
+    COMPACTED_TIME_FIELD_NUMBER: _builtins.int
     hub_id: _builtins.str
     """hub_id: the log's origin."""
     version: _builtins.str
@@ -227,6 +230,10 @@ class GetHubStatusResponse(_message.Message):
     """
     tail_count: _builtins.int
     """tail_count: listings made or changed since, which each worker holds in memory."""
+    compacted_rows: _builtins.int
+    """compacted_rows: rows that retention let leave the journal so far."""
+    compacted_bytes: _builtins.int
+    """compacted_bytes: by how much the journal became shorter by that."""
     @_builtins.property
     def started_time(self) -> _timestamp_pb2.Timestamp:
         """started_time: when this process began to serve."""
@@ -234,6 +241,10 @@ class GetHubStatusResponse(_message.Message):
     @_builtins.property
     def frozen_time(self) -> _timestamp_pb2.Timestamp:
         """frozen_time: when those were written."""
+
+    @_builtins.property
+    def compacted_time(self) -> _timestamp_pb2.Timestamp:
+        """compacted_time: when the last whole pass ended; absent before the first."""
 
     def __init__(
         self,
@@ -254,10 +265,13 @@ class GetHubStatusResponse(_message.Message):
         frozen_sequence: _builtins.int = ...,
         frozen_time: _timestamp_pb2.Timestamp | None = ...,
         tail_count: _builtins.int = ...,
+        compacted_rows: _builtins.int = ...,
+        compacted_bytes: _builtins.int = ...,
+        compacted_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["frozen_time", b"frozen_time", "started_time", b"started_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compacted_time", b"compacted_time", "frozen_time", b"frozen_time", "started_time", b"started_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_offset_seconds", b"clock_offset_seconds", "entry_count", b"entry_count", "epoch", b"epoch", "frozen_sequence", b"frozen_sequence", "frozen_time", b"frozen_time", "generation", b"generation", "hub_id", b"hub_id", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "partner_count", b"partner_count", "root_hash", b"root_hash", "served_sequence", b"served_sequence", "started_time", b"started_time", "store_bytes", b"store_bytes", "tail_count", b"tail_count", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_offset_seconds", b"clock_offset_seconds", "compacted_bytes", b"compacted_bytes", "compacted_rows", b"compacted_rows", "compacted_time", b"compacted_time", "entry_count", b"entry_count", "epoch", b"epoch", "frozen_sequence", b"frozen_sequence", "frozen_time", b"frozen_time", "generation", b"generation", "hub_id", b"hub_id", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "partner_count", b"partner_count", "root_hash", b"root_hash", "served_sequence", b"served_sequence", "started_time", b"started_time", "store_bytes", b"store_bytes", "tail_count", b"tail_count", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
