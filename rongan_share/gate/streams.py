@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from rongan_share.gate.routes import FrameSide, Route
 
-READ_AHEAD = 2
+AHEAD_FRAMES = 4
 """Frames of one stream that may be decided but not yet answered."""
 
-_LOOK_AGAIN_SECONDS = 0.5
+AHEAD_BYTES = 1 << 20
+"""Bytes of questions and answers that may wait for their turn; one that is larger waits alone."""
 
 
 class FrameRefused(Exception):  # noqa: N818 - carries a refusal, is none of the tree
@@ -145,43 +146,71 @@ def _read_frame(message: Any) -> Any:  # noqa: ANN401 - a route's own message
 
 
 def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
-    """Decides further frames in a thread of their own while earlier ones commit.
-
-    The thread begins with the first frame: a stream that is only held open holds one thread.
-    """
-    ready: queue.Queue[_Decided | None] = queue.Queue(READ_AHEAD - 1)
-    for first in decided:
-        # Kept in the queue alone, so that nothing here pins it once it is taken.
-        ready.put(first)
-        del first
-        break
-    else:
-        return
-    over = threading.Event()
+    """Decides further frames in a thread of their own while earlier ones commit."""
+    waiting = _Waiting()
 
     def run() -> None:
         try:
             for item in decided:
-                if not _put(ready, item, over):
+                if not waiting.put(item):
                     return
                 del item
         finally:
-            _put(ready, None, over)
+            waiting.put(None)
 
     thread = threading.Thread(target=run, name="read-ahead", daemon=True)
     thread.start()
     try:
-        yield from iter(ready.get, None)
+        yield from iter(waiting.take, None)
     finally:
-        over.set()
+        waiting.end()
 
 
-def _put(ready: queue.Queue[_Decided | None], item: _Decided | None, over: threading.Event) -> bool:
-    """Hands an item over unless the stream has ended meanwhile."""
-    while not over.is_set():
-        try:
-            ready.put(item, timeout=_LOOK_AGAIN_SECONDS)
-        except queue.Full:
-            continue
+class _Waiting:
+    """Decided frames that wait for the one before them to be answered: few, and not large."""
+
+    def __init__(self) -> None:
+        self._items: deque[tuple[_Decided | None, int]] = deque()
+        self._bytes = 0
+        self._ended = False
+        self._changed = threading.Condition()
+
+    def put(self, item: _Decided | None) -> bool:
+        """Adds a frame once there is room; returns False if the stream has ended meanwhile."""
+        size = _size_of(item)
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self._has_room(size))
+            if self._ended:
+                return False
+            self._items.append((item, size))
+            self._bytes += size
+            self._changed.notify_all()
         return True
-    return False
+
+    def take(self) -> _Decided | None:
+        """Waits for the next frame, and takes it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items)
+            item, size = self._items.popleft()
+            self._bytes -= size
+            self._changed.notify_all()
+        return item
+
+    def end(self) -> None:
+        """Says that nothing more will be taken."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def _has_room(self, size: int) -> bool:
+        # One more is being settled, and another one is in the hands of whoever decides.
+        few = len(self._items) < AHEAD_FRAMES - 1
+        return not self._items or (few and self._bytes + size <= AHEAD_BYTES)
+
+
+def _size_of(item: _Decided | None) -> int:
+    """Returns about how many bytes a decided frame pins."""
+    if item is None or item.pending is None:
+        return 0
+    asked = sum(map(len, item.pending.reading.canonical))
+    return asked + item.pending.outcome.answer.ByteSize()

@@ -34,6 +34,10 @@ __all__ = ["Charge", "Committed", "Committer", "Link", "Placement", "Proposal", 
 GROUP_LIMIT = 4_096
 """Most items taken from the queue at once."""
 
+PAUSE_NS = 1_000_000
+"""How long the committer waits for more items where commits follow one another, so that frames of a
+stream share a transaction."""
+
 LOCK_NS = 7_000_000
 """How long a transaction goes on taking items: none may hold LMDB's lock for over 10 ms."""
 
@@ -58,6 +62,8 @@ class Committer:
         )
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
         self._stopping = False
+        self._stopped = threading.Event()
+        self._ended_ns = self._last_count = 0
         self._submitting = threading.Lock()
 
     def start(self) -> None:
@@ -85,6 +91,7 @@ class Committer:
         """Commits what is queued and ends the thread."""
         with self._submitting:
             self._stopping = True
+            self._stopped.set()
             self._queue.put(None)
         self._thread.join()
 
@@ -98,6 +105,8 @@ class Committer:
     def _take(self) -> tuple[list[tuple[Proposal, Promise[Committed]]], bool]:
         items: list[tuple[Proposal, Promise[Committed]]] = []
         item = self._queue.get()
+        if item is not None and self._expects_more(item[0]):
+            self._stopped.wait(PAUSE_NS / 1e9)
         while item is not None:
             items.append(item)
             if len(items) == GROUP_LIMIT:
@@ -107,6 +116,11 @@ class Committer:
             except queue.Empty:
                 return items, True
         return items, False
+
+    def _expects_more(self, proposal: Proposal) -> bool:
+        """Tells whether others will follow this item at once; one that came alone never waits."""
+        crowded = proposal.after is not None or self._last_count > 1
+        return crowded and monotonic_ns() < self._ended_ns + PAUSE_NS
 
     def _commit(self, items: list[tuple[Proposal, Promise[Committed]]]) -> None:
         while items:
@@ -147,6 +161,7 @@ class Committer:
                     break
                 group.place(proposal, promise)
             group.finish()
+        self._ended_ns, self._last_count = monotonic_ns(), len(group.results)
         return group
 
 
