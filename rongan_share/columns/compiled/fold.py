@@ -43,6 +43,7 @@ _ROW_BYTES = ROW_DTYPE.itemsize
 _FOLDED_BYTES = dict(ROW_DTYPE.fields or {})["source_class"][1] + 1
 
 _HIDDEN, _SHOWN, _ALLOWING = range(3)
+_ALL, _FIRM = range(2)
 
 
 def scratch_room() -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
@@ -90,18 +91,13 @@ def fold_tokens(
                     summaries[listed] = summaries[summary_at]
                     count = 1
             else:
-                seen, allowed = _look(places, at, view)
-                if seen:
-                    count = _fold_token(
-                        places,
-                        at,
-                        view,
-                        allowed,
-                        summaries[listed],
-                        shown_ids[id_count:],
-                        (sources, owned),
-                    )
-                    id_count += count
+                room = summaries[listed], shown_ids[id_count:], (sources, owned)
+                count = _fold_token(places, at, view, _ALL, room)
+                if count < 0:
+                    # A row lets the token go, which is rare, so that nobody looks for it first.
+                    _empty(summaries[listed])
+                    count = _fold_token(places, at, view, _FIRM, room)
+                id_count += count
                 alike[place] = listed if count else -1
             if count:
                 found[listed] = at
@@ -164,31 +160,29 @@ def _judge_row(table: Any, run: int, row: Any, view: Any) -> int:
     return _ALLOWING if allowing else _SHOWN
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _look(places: Any, at: int, view: Any) -> tuple[bool, bool]:
-    """Tells of a token whether any row is shown, and whether it is allowed."""
-    table, tokens, first, last = places
-    seen, allowed = False, False
-    for run in range(table.shape[0]):
-        if first[run, at] == last[run, at]:
-            continue
-        size = table[run, KEY_COUNT]
-        order = carray(pointer(table[run, ORDER]), (size,), np.uint32)
-        rows = carray(pointer(table[run, ROWS]), (size,), ROW_DTYPE)
-        for position in range(first[run, at], last[run, at]):
-            row = rows[order[position]]
-            if row.token_a == tokens[at, 0] and row.token_b == tokens[at, 1]:
-                said = _judge_row(table, run, row, view)
-                seen |= said == _SHOWN
-                allowed |= said == _ALLOWING
-    return seen, allowed
+@njit(cache=True, nogil=True)
+def _empty(summary: Any) -> None:
+    """Takes back what was folded into a summary."""
+    summary.category_bits = summary.source_class_bits = 0
+    summary.severity = summary.confidence = summary.source_count = 0
+    summary.expiry_day = summary.flags = 0
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _fold_token(
-    places: Any, at: int, view: Any, allowed: bool, summary: Any, ids: Any, seen: Any
-) -> int:
-    """Folds one token; returns how many listings took part."""
+def _fold_token(places: Any, at: int, view: Any, part: int, room: Any) -> int:
+    """Folds one token.
+
+    Args:
+        places: As for `fold_tokens`.
+        at: The token.
+        view: What the caller may see.
+        part: Which rows take part: _ALL, or _FIRM where the token is allowed.
+        room: For the summary, the ids, and the sources.
+
+    Returns:
+        How many listings took part; -1 if all should and a row allows the token.
+    """
+    summary, ids, seen = room
     table, tokens, first, last = places
     count, source_count = 0, 0
     for run in range(table.shape[0]):
@@ -199,10 +193,12 @@ def _fold_token(
         rows = carray(pointer(table[run, ROWS]), (size,), ROW_DTYPE)
         for position in range(first[run, at], last[run, at]):
             row = rows[order[position]]
-            same = row.token_a == tokens[at, 0] and row.token_b == tokens[at, 1]
-            if not same or _judge_row(table, run, row, view) != _SHOWN:
+            if row.token_a != tokens[at, 0] or row.token_b != tokens[at, 1]:
                 continue
-            if allowed and not _firm(row, view):
+            said = _judge_row(table, run, row, view)
+            if said == _ALLOWING and part == _ALL:
+                return -1
+            if said != _SHOWN or (part == _FIRM and not _firm(row, view)):
                 continue
             _add_row(summary, row, view, count == 0)
             source_count = _add_source(seen, source_count, row)

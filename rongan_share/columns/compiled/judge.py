@@ -44,7 +44,7 @@ def judge(
     if not found.size:
         return found, np.zeros(0, SUMMARY_DTYPE), np.zeros(0, np.uint64)
     alike = np.empty(found.size, np.int64)
-    slots = np.full(2 << found.size.bit_length(), -1, np.int64)
+    slots = np.full(1 << (2 * found.size - 1).bit_length(), -1, np.int32)
     row_count = link_alike(tokens, first, last, found, alike, slots)
     summaries = np.zeros(found.size, SUMMARY_DTYPE)
     ids = np.empty(row_count, np.uint64)
