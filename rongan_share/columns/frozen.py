@@ -19,17 +19,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from rongan_share.columns.checksum import file_digests
-from rongan_share.columns.column_files import (
-    digest_of,
-    map_column,
-    near,
-    sync_folder,
-    write_file,
-)
-from rongan_share.columns.key_index import NO_SIEVE, KeyIndex
-from rongan_share.columns.merging import COLUMNS, ColumnFile, Merger, MergeStoppedError
-from rongan_share.columns.run import NO_IDS, Run
+from rongan_share.columns.column_files import digest_of, sync_folder, write_file
+from rongan_share.columns.merging import Merger, MergeStoppedError
+from rongan_share.columns.run_files import ColumnFile, map_run
 from rongan_share.columns.snapshot import FrozenPart, Snapshot
 
 if TYPE_CHECKING:
@@ -99,15 +91,15 @@ class FrozenColumns:
     """
 
     def __init__(self, directory: Path, origin: Origin, owner_keys: OwnerKeys) -> None:
-        self._directory = directory
-        self._origin = origin
+        self.directory = directory
+        self.origin = origin
         self.owner_keys = owner_keys
 
     def sequences(self) -> list[int]:
         """Lists the sequences that there are columns of, newest first."""
-        if not self._is_ours():
+        if not self.is_ours():
             return []
-        names = [path.name for path in self._directory.iterdir() if path.name.isdecimal()]
+        names = [path.name for path in self.directory.iterdir() if path.name.isdecimal()]
         return sorted(map(int, names), reverse=True)
 
     def manifest(self, sequence: int) -> Manifest | None:
@@ -121,35 +113,14 @@ class FrozenColumns:
             manifest = msgspec.json.decode(sealed, type=Manifest)
         except (OSError, ValueError):
             return None
-        ours = manifest.format == FORMAT and manifest.origin == self._origin
+        ours = manifest.format == FORMAT and manifest.origin == self.origin
         return manifest if ours and manifest.sequence == sequence else None
 
     def open(self, manifest: Manifest) -> Snapshot | None:
         """Maps columns into memory and verifies every byte; None if anything is not as written."""
-        folder = self._folder(manifest.sequence)
-        try:
-            wrong = _find_damaged(folder, manifest)
-            columns = {
-                name: map_column(folder / name, dtype, manifest.files[name].count)
-                for name, dtype in COLUMNS.items()
-            }
-        except (OSError, ValueError, KeyError):
-            _log.warning("columns cannot be mapped sequence=%d", manifest.sequence)
+        run = map_run(self._folder(manifest.sequence), manifest)
+        if run is None:
             return None
-        if wrong:
-            _log.error("columns are damaged sequence=%d files=%s", manifest.sequence, wrong)
-            return None
-        tokens, owners = (
-            KeyIndex(
-                columns[f"{name}_keys"],
-                columns[f"{name}_order"],
-                columns[f"{name}_starts"],
-                shift,
-                NO_SIEVE,
-            )
-            for name, shift in (("token", manifest.token_shift), ("owner", manifest.owner_shift))
-        )
-        run = Run(columns["rows"], NO_IDS, near(tokens).sieved(), owners, columns["stretches"])
         return Snapshot(
             manifest.sequence,
             (run,),
@@ -178,7 +149,7 @@ class FrozenColumns:
                 return None
             manifest = Manifest(
                 format=FORMAT,
-                origin=self._origin,
+                origin=self.origin,
                 sequence=snapshot.sequence,
                 time_ns=time_ns,
                 seal=seal.hex(),
@@ -192,14 +163,14 @@ class FrozenColumns:
             sync_folder(draft)
             self._set_aside(snapshot.sequence)
             draft.rename(self._folder(snapshot.sequence))
-        sync_folder(self._directory)
+        sync_folder(self.directory)
         return manifest
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Waits until no other process writes columns, and keeps others from it."""
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # Let go by the system when the process ends, however it does.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -210,17 +181,17 @@ class FrozenColumns:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Makes a folder for what is not finished; what is still in it afterwards is removed."""
-        self._directory.mkdir(mode=0o700, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
+        self.directory.mkdir(mode=0o700, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.directory))
         try:
             yield draft
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
-    def _is_ours(self) -> bool:
+    def is_ours(self) -> bool:
         """Tells whether the folder is there, is no link, and only its owner may write into it."""
         try:
-            status = self._directory.lstat()
+            status = self.directory.lstat()
         except FileNotFoundError:
             return False
         ours = (
@@ -229,35 +200,25 @@ class FrozenColumns:
             and status.st_uid == os.getuid()
         )
         if not ours:
-            _log.error("no folder for columns: %s", self._directory)
+            _log.error("no folder for columns: %s", self.directory)
         return ours
 
     def _set_aside(self, sequence: int) -> None:
         """Takes a folder out of the way that was passed over, such as one of another key."""
         folder = self._folder(sequence)
         if folder.exists():
-            aside = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self._directory))
+            aside = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.directory))
             folder.rename(aside / folder.name)
             shutil.rmtree(aside, ignore_errors=True)
 
     def retire(self, kept: int) -> None:
         """Removes every other folder; who has one mapped goes on reading it."""
-        if not self._is_ours():
+        if not self.is_ours():
             return
-        for path in self._directory.iterdir():
+        for path in self.directory.iterdir():
             ours = path.name.startswith(_DRAFT) or path.name.isdecimal()
             if ours and path.name != self._folder(kept).name:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _folder(self, sequence: int) -> Path:
-        return self._directory / f"{sequence:020d}"
-
-
-def _find_damaged(folder: Path, manifest: Manifest) -> list[str]:
-    """Names the columns whose bytes are not as written."""
-    digests = file_digests([folder / name for name in COLUMNS])
-    return [
-        name
-        for name, digest in zip(COLUMNS, digests, strict=True)
-        if digest != manifest.files[name].digest
-    ]
+        return self.directory / f"{sequence:020d}"

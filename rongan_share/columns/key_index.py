@@ -95,14 +95,13 @@ class KeyIndex(NamedTuple):
         return kernel.find(self, low, high)
 
 
-NO_SIEVE = np.zeros(0, np.uint64)
-"""No sieve."""
-
-
 def bucket_bits(key_count: int) -> int:
-    """Returns how many of a key's first bits give its bucket."""
+    """Returns how many first bits of a key tell its bucket."""
     return max((key_count // BUCKET_KEYS).bit_length() - 1, 1)
 
+
+NO_SIEVE = np.zeros(0, np.uint64)
+"""No sieve."""
 
 GONE = np.uint32(0xFFFFFFFF)
 """Place of a row that is no more."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 
-from rongan_share.columns.column_files import ColumnWriter
 from rongan_share.columns.homes import Home, homes_of, rows_at
 from rongan_share.columns.key_index import KeyIndex, bucket_bits
 from rongan_share.columns.run import STRETCH_DTYPE
-from rongan_share.model.listing import LISTING_DTYPE
+from rongan_share.columns.run_files import KEY_BITS, ColumnFile, finish, write_index, writer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from threading import Event
 
@@ -22,36 +20,11 @@ if TYPE_CHECKING:
 
     from rongan_share.columns.run import Run
 
-COLUMNS = {
-    "rows": LISTING_DTYPE,
-    "token_keys": np.dtype("<u8"),
-    "token_order": np.dtype("<u4"),
-    "token_starts": np.dtype("<u4"),
-    "owner_keys": np.dtype("<u8"),
-    "owner_order": np.dtype("<u4"),
-    "owner_starts": np.dtype("<u4"),
-    "stretches": STRETCH_DTYPE,
-}
-"""The files of a run and the type of their items."""
-
-_KEY_BITS = 64
 _NO_PLACES = np.zeros(0, np.uint32)
 
 
 class MergeStoppedError(Exception):
     """The hub stops: what was written so far is of no use."""
-
-
-class ColumnFile(msgspec.Struct, frozen=True):
-    """A column's file.
-
-    Attributes:
-        count: Items.
-        digest: Digest of its bytes, in hex; see `columns/checksum.py`.
-    """
-
-    count: int
-    digest: str
 
 
 class Merged(NamedTuple):
@@ -122,12 +95,12 @@ class Merger:
         bits = bucket_bits(self._count)
         self._write_index("token", bits, lambda run: run.tokens)
         self._write_index("owner", bits, lambda run: run.owners)
-        return Merged(self._files, epochs, _KEY_BITS - bits)
+        return Merged(self._files, epochs, KEY_BITS - bits)
 
     def _write_rows(self) -> tuple[int, ...]:
         epochs: set[int] = set()
         stretches = _Stretches()
-        with self._writer("rows") as file:
+        with writer_of(self._folder, "rows") as file:
             for place, home in enumerate(self._homes):
                 end = home.run.row_count
                 for begin in range(home.first, end, self._chunk.rows):
@@ -138,47 +111,31 @@ class Merger:
                     file.append(rows)
                     stretches.append(rows["contributor"])
                     epochs |= _epochs_of(rows)
-            self._note("rows", file)
-        with self._writer("stretches") as file:
+            self._files["rows"] = finish(file)
+        with writer_of(self._folder, "stretches") as file:
             file.append(stretches.by_contributor())
-            self._note("stretches", file)
+            self._files["stretches"] = finish(file)
         return tuple(sorted(epochs))
 
     def _write_index(self, name: str, bits: int, index_of: Callable[[Run], KeyIndex]) -> None:
-        """Writes a key index, one range of keys after the other, each of whole buckets."""
         indexes = [index_of(home.run) for home in self._homes]
         total = sum(index.keys.size for index in indexes)
         range_bits = min((total // self._chunk.keys).bit_length(), bits)
+        ranges = self._ranges(indexes, range_bits)
+        self._files |= write_index(
+            self._folder, name, ranges=ranges, bits=bits, range_bits=range_bits
+        )
+
+    def _ranges(
+        self, indexes: Sequence[KeyIndex], range_bits: int
+    ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
+        """Yields the keys of each range that remain, merged, and their new places."""
         at = [0] * len(indexes)
-        done = 0
-        with (
-            self._writer(f"{name}_keys") as keys_file,
-            self._writer(f"{name}_order") as order_file,
-            self._writer(f"{name}_starts") as starts_file,
-        ):
-            for number in range(1 << range_bits):
-                self._look_up()
-                ends = [_end_of(index.keys, number + 1, range_bits) for index in indexes]
-                keys, order = _merge_ranges(self._homes, indexes, list(zip(at, ends, strict=True)))
-                at = ends
-                keys_file.append(keys)
-                order_file.append(order)
-                bucket = (keys >> np.uint64(_KEY_BITS - bits)).astype(np.int64)
-                counts = np.bincount(
-                    bucket - (number << bits - range_bits), minlength=1 << bits - range_bits
-                )
-                starts_file.append(done + np.cumsum(counts) - counts)
-                done += keys.size
-            starts_file.append(np.array([done]))
-            self._note(f"{name}_keys", keys_file)
-            self._note(f"{name}_order", order_file)
-            self._note(f"{name}_starts", starts_file)
-
-    def _writer(self, name: str) -> ColumnWriter:
-        return ColumnWriter(self._folder / name, COLUMNS[name])
-
-    def _note(self, name: str, file: ColumnWriter) -> None:
-        self._files[name] = ColumnFile(file.count, file.finish())
+        for number in range(1 << range_bits):
+            self._look_up()
+            ends = [_end_of(index.keys, number + 1, range_bits) for index in indexes]
+            yield _merge_ranges(self._homes, indexes, list(zip(at, ends, strict=True)))
+            at = ends
 
     def _look_up(self) -> None:
         if self._stopping is not None and self._stopping.is_set():
@@ -229,7 +186,7 @@ def _end_of(keys: NDArray[np.uint64], number: int, bits: int) -> int:
     """Returns the place behind the keys whose first bits are below a number."""
     if number >> bits:
         return int(keys.size)
-    return int(np.searchsorted(keys, np.uint64(number << _KEY_BITS - bits)))
+    return int(np.searchsorted(keys, np.uint64(number << KEY_BITS - bits)))
 
 
 def _merge_ranges(

@@ -51,6 +51,7 @@ class Run(NamedTuple):
         owners: Rows by their owner key.
         stretches: Rows by contributor, then place (STRETCH_DTYPE).
         id_base: What is added to the ids in `rows` to give listing ids; `replaced` has it already.
+        on_disk: Whether its columns are files, which are never merged while look-ups are served.
     """
 
     rows: NDArray[np.void]
@@ -59,6 +60,7 @@ class Run(NamedTuple):
     owners: KeyIndex
     stretches: NDArray[np.void]
     id_base: int = 0
+    on_disk: bool = False
 
     @staticmethod
     def of_rows(

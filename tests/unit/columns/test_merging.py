@@ -12,9 +12,10 @@ from rongan_share.columns.checksum import block_digest, file_digests, mix_numpy
 from rongan_share.columns.column_files import map_column
 from rongan_share.columns.compiled.checksum import mix as mix_compiled
 from rongan_share.columns.homes import homes_of
-from rongan_share.columns.merging import COLUMNS, Chunk, Merger, MergeStoppedError
+from rongan_share.columns.merging import Chunk, Merger, MergeStoppedError
 from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.run import Run, merge
+from rongan_share.columns.run_files import COLUMNS
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.spilling import Spilling
 from rongan_share.errors import RonganError
