@@ -3,7 +3,7 @@
 A row is dead once what ended it is older than retention: the ADD and the AMENDs of a withdrawn
 listing, an AMEND that a later one overruled, an ADD that found an equal listing and changed
 nothing; and a WITHDRAW whose listing is gone. A value is written anew, under its sequence, where
-enough of it is dead.
+enough of it is dead; the parts of an import are values like any other, and of ADDs alone.
 
 The order keeps the journal right at every moment, whoever reads it and wherever the hub is killed:
 first the AMENDs of withdrawn listings, then listings none of whose AMENDs are left, then
@@ -14,6 +14,7 @@ it is counted (`compacted.Forgotten`), and such a reader begins again.
 from __future__ import annotations
 
 import dataclasses
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,9 +25,10 @@ from rongan_share.ledger.journal import (
     Original,
     PackedFrame,
     find_frame_at,
-    find_seal,
+    find_value_seal,
     list_frames,
 )
+from rongan_share.ledger.segments import find_segment
 from rongan_share.wire.frames import LISTING_ROW_BITS
 from rongan_share.wire.vocabulary import RowOperation
 
@@ -187,7 +189,7 @@ class Compactor:
         if dead < self._least_share * (dead_rows.size + dead_pairs.size):
             return False
         with self._ledger.read() as txn:
-            seal = find_seal(txn, frame.sequence)
+            seal = find_value_seal(txn, frame.sequence)
         packed = _without(frame, seal, dead_rows=dead_rows, dead_pairs=dead_pairs)
         freed = frame.size - packed.size
         if freed <= 0:
@@ -201,19 +203,17 @@ class Compactor:
         return True
 
     def _frames(self, through: int) -> Iterator[JournalFrame]:
-        """Reads frames from the beginning on, a few in each transaction."""
+        """Reads frames from the beginning on, a few in each transaction; imports change nothing."""
         after = 0
         while after < through and not self._stopping.is_set():
-            batch: list[JournalFrame] = []
             with self._ledger.read() as txn:
-                for frame in list_frames(txn, after):
-                    if frame.sequence > through or len(batch) == _BATCH_FRAMES:
-                        break
-                    batch.append(frame)
-            if not batch:
+                segment = find_segment(txn, after + 1)
+                after = after if segment is None else segment.last_sequence
+                batch = list(islice(list_frames(txn, after, to_segment=True), _BATCH_FRAMES))
+            if segment is None and not batch:
                 return
-            yield from batch
-            after = batch[-1].sequence
+            yield from (frame for frame in batch if frame.sequence <= through)
+            after = batch[-1].sequence if batch else after
 
     def _frames_at(self, sequences: NDArray[np.uint64]) -> Iterator[JournalFrame]:
         """Reads the frames under some sequences, each in a transaction of its own."""

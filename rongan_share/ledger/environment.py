@@ -14,7 +14,8 @@ import lmdb
 
 from rongan_share.errors import LedgerCorruptError, Reason, RonganError, StartRefusedError
 from rongan_share.ledger.sealed import SEAL_BYTES, seal, unseal
-from rongan_share.ledger.store_lock import LOCK_FILE, StoreLock
+from rongan_share.ledger.store_files import refuse_foreign
+from rongan_share.ledger.store_lock import StoreLock
 
 FORMAT_VERSION = 1
 """Version of the store's layout; a newer one is refused, an older one migrated."""
@@ -25,10 +26,6 @@ MAP_BYTES = 256 << 30
 MAX_READERS = 1_024
 """Reader slots; LMDB's 126 were exhausted by 256 threads."""
 
-_LMDB_MAGIC = bytes.fromhex("dec0efbe")
-_LMDB_MAGIC_AT = 16
-_DATA_FILE = "data.mdb"
-_OUR_FILES = (_DATA_FILE, LOCK_FILE, "lock.mdb")
 _FORMAT_KEY = b"format"
 
 
@@ -46,6 +43,8 @@ class Table(Enum):
     NONCES = "nonces"
     BUSINESS_REFS = "business_refs"
     DISCLOSURES = "disclosures"
+    IMPORTS = "imports"
+    PARTS = "parts"
 
 
 class Transaction:
@@ -78,11 +77,6 @@ class Transaction:
         value = self._txn.get(key, db=self._databases[table])
         return b"" if value is None else bytes(value[-SEAL_BYTES:])
 
-    def find_head(self, table: Table, key: bytes, size: int) -> bytes:
-        """Returns the first bytes under a key, unverified; empty if the key is not there."""
-        value = self._txn.get(key, db=self._databases[table])
-        return b"" if value is None else bytes(value[:size])
-
     def put(self, table: Table, key: bytes, payload: bytes) -> None:
         """Writes a payload under a key of 1 to 511 bytes."""
         self._txn.put(key, seal(key, payload), db=self._databases[table])
@@ -101,16 +95,6 @@ class Transaction:
         if not self._txn.put(key, value, db=self._databases[table], append=True):
             raise LedgerCorruptError(table.value, key)
 
-    def replace_sealed(self, table: Table, key: bytes, value: bytes) -> None:
-        """Writes a value that carries its checksum already in the place of another.
-
-        Raises:
-            LedgerCorruptError: There is none under the key.
-        """
-        if not self.find_head(table, key, 1):
-            raise LedgerCorruptError(table.value, key)
-        self._txn.put(key, value, db=self._databases[table])
-
     def append_all(self, table: Table, items: Sequence[tuple[bytes, bytes]]) -> None:
         """Writes payloads under ascending keys at the end of a numbered table, in one step.
 
@@ -121,6 +105,22 @@ class Transaction:
         cursor = self._txn.cursor(db=self._databases[table])
         if cursor.putmulti(sealed, append=True)[1] != len(sealed):
             raise LedgerCorruptError(table.value, sealed[0][0])
+
+    def put_whole(self, table: Table, key: bytes, value: bytes) -> None:
+        """Writes a value that carries its checksum already."""
+        self._txn.put(key, value, db=self._databases[table])
+
+    def peek(self, table: Table, key: bytes, length: int) -> tuple[bytes, bytes] | None:
+        """Returns the last key up to `key` and how its value begins, unverified, or None."""
+        cursor = self._txn.cursor(db=self._databases[table])
+        found = cursor.set_range(key)
+        if found and bytes(cursor.key()) != key:
+            found = cursor.prev()
+        elif not found:
+            found = cursor.last()
+        if not found:
+            return None
+        return bytes(cursor.key()), bytes(cursor.value()[:length])
 
     def delete(self, table: Table, key: bytes) -> None:
         """Removes a key, if it is there."""
@@ -164,14 +164,21 @@ class Ledger:
         writable: Whether this process may write; then it takes the store for itself alone.
         family: Descriptor that the hub's supervisor handed down: the store is its, and this process
             works for it.
+        beside: Whether this process only stages an import, beside a hub that serves or by itself:
+            then `ImportLock` is what it holds, and it writes nothing that a hub writes.
     """
 
     def __init__(
-        self, directory: Path, *, writable: bool = True, family: int | None = None
+        self,
+        directory: Path,
+        *,
+        writable: bool = True,
+        family: int | None = None,
+        beside: bool = False,
     ) -> None:
-        _refuse_foreign(directory)
+        refuse_foreign(directory)
         _refuse_other_format(directory)
-        self._lock = _lock_of(directory, family) if writable else None
+        self._lock = _lock_of(directory, family) if writable and not beside else None
         self._pid = os.getpid()
         self._environment = lmdb.open(
             str(directory),
@@ -184,7 +191,7 @@ class Ledger:
             mode=0o600,
         )
         try:
-            self._databases = _open_tables(self._environment, directory)
+            self._databases = _open_tables(self._environment, directory, writable=writable)
         except BaseException:
             self.close()
             raise
@@ -295,23 +302,6 @@ class Ledger:
         return status.f_bavail * status.f_frsize < 1 << 20
 
 
-def _refuse_foreign(directory: Path) -> None:
-    """Refuses links and foreign files before LMDB may touch anything."""
-    data = directory / _DATA_FILE
-    for path in (directory, *(directory / name for name in _OUR_FILES)):
-        if path.is_symlink():
-            msg = f"{path} is a symbolic link"
-            raise StartRefusedError(msg)
-    if not data.is_file():
-        msg = f"{directory} holds no ledger; make one with rongan-hub init"
-        raise StartRefusedError(msg)
-    with data.open("rb") as file:
-        head = file.read(_LMDB_MAGIC_AT + len(_LMDB_MAGIC))
-    if head[_LMDB_MAGIC_AT:] != _LMDB_MAGIC:
-        msg = f"{data} is not an LMDB file"
-        raise StartRefusedError(msg)
-
-
 def _refuse_other_format(directory: Path) -> None:
     """Refuses an LMDB file of something else, or of another format, without writing a byte."""
     # Without LMDB's lock the glance may be stale, but tables and format never change once made.
@@ -319,9 +309,12 @@ def _refuse_other_format(directory: Path) -> None:
         with lmdb.open(
             str(directory), max_dbs=len(Table), readonly=True, create=False, lock=False
         ) as environment:
-            databases = _open_tables(environment, directory)
+            databases = {Table.META: environment.open_db(Table.META.value.encode(), create=False)}
             with environment.begin() as txn:
                 payload = Transaction(txn, databases).get(Table.META, _FORMAT_KEY)
+    except lmdb.NotFoundError as error:
+        msg = f"{directory} holds an LMDB file that is no ledger"
+        raise StartRefusedError(msg) from error
     except lmdb.Error as error:
         msg = f"{directory} holds an LMDB file that cannot be read"
         raise StartRefusedError(msg) from error
@@ -331,12 +324,20 @@ def _refuse_other_format(directory: Path) -> None:
         raise StartRefusedError(msg)
 
 
-def _open_tables(environment: lmdb.Environment, directory: Path) -> dict[Table, lmdb._Database]:
-    try:
-        return {table: environment.open_db(table.value.encode(), create=False) for table in Table}
-    except lmdb.NotFoundError as error:
-        msg = f"{directory} holds an LMDB file that is no ledger"
-        raise StartRefusedError(msg) from error
+def _open_tables(
+    environment: lmdb.Environment, directory: Path, *, writable: bool
+) -> dict[Table, lmdb._Database]:
+    """Opens all tables, and makes those that a ledger of an earlier version has not yet."""
+    databases: dict[Table, lmdb._Database] = {}
+    for table in Table:
+        try:
+            databases[table] = environment.open_db(table.value.encode(), create=False)
+        except lmdb.NotFoundError as error:
+            if not writable:
+                msg = f"{directory} is not complete; let the hub open it once"
+                raise StartRefusedError(msg) from error
+            databases[table] = environment.open_db(table.value.encode())
+    return databases
 
 
 def _lock_of(directory: Path, family: int | None) -> StoreLock:

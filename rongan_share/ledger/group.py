@@ -78,14 +78,14 @@ class Group:
         except (RonganError, MovedError) as error:
             self.results.append((promise, error))
             return
-        sequence = self.sequence + 1 if proposal.takes_sequence else self.sequence
+        sequence = self.sequence + min(proposal.sequence_count, 1)
         placement = Placement(self._now, self._frontier.size, sequence)
         try:
             self._apply(proposal, placement, spent=spent)
         except (RonganError, MovedError) as error:
             # A refusal here would leave half an item behind: the whole transaction must go.
             raise HalfWrittenError from error
-        self.sequence = sequence
+        self.sequence += proposal.sequence_count
         proposal.link.placed = True
         charge = proposal.charge
         left = left_of(charge.quota, spent, now=self._now) if charge and spent else None

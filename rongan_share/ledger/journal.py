@@ -10,6 +10,9 @@ without a pair made a new listing.
 Format 2 is a value that was compacted: behind the header stand the checksum of the value as it was
 first written and how many rows it had, u32; then the number that each remaining row had, u16, by
 which listings keep their ids. Rows in pairs are places among the remaining ones.
+
+What was imported stands there as one SEGMENT value (`ledger/segments.py`); its parts are read as
+frames like any other, and may be compacted like them.
 """
 
 from __future__ import annotations
@@ -17,67 +20,57 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.ledger.sealed import SEAL_BYTES
+from rongan_share.ledger.segments import Segment, find_segment, parse_segment, part_key
+from rongan_share.ledger.values import (
+    COMPACTED_FORMAT,
+    HEADER_BYTES,
+    VALUE_FORMAT,
+    RowsHeader,
+    ValueKind,
+    glance,
+    is_compacted,
+    kind_of,
+    parse_header,
+)
 from rongan_share.model.listing import listing_id_of
 from rongan_share.wire.frames import CONTRIBUTE_COLUMNS
 
+__all__ = [
+    "COLUMN_DTYPES",
+    "JournalFrame",
+    "Original",
+    "PackedFrame",
+    "RowsHeader",
+    "Step",
+    "ValueKind",
+    "find_frame_at",
+    "find_newest_time",
+    "find_seal",
+    "find_value_seal",
+    "get_staged",
+    "list_frames",
+    "list_steps",
+    "parse_frame",
+]
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-VALUE_FORMAT = 1
-"""Format of the values written now."""
 
 COLUMN_DTYPES = {
     name: {1: "u1", 2: "<u2", 8: "<u8", 16: "S16"}[width] for name, width in CONTRIBUTE_COLUMNS
 }
 """Type of each column of a frame of rows."""
 
-COMPACTED_FORMAT = 2
-"""Format of values from which rows were dropped."""
-
-_HEADER = struct.Struct("<HBBBIIIIQ")
 _ORIGINAL = struct.Struct(f"<{SEAL_BYTES}sI")
 _COUNT = struct.Struct("<I")
-_FORMATS = (VALUE_FORMAT, COMPACTED_FORMAT)
-
-
-class ValueKind(IntEnum):
-    """What a journal value holds."""
-
-    ROWS = 1
-    SEGMENT = 2
-    STATE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class RowsHeader:
-    """What stands before the columns of a ROWS value.
-
-    Attributes:
-        key_id: Key under which its tokens are enciphered.
-        suite: How its tokens were made.
-        epoch: Epoch of its tokens.
-        next_epoch: Epoch of its next tokens; 0 none.
-        partner_number: The contributor.
-        row_count: Rows.
-        time_ns: When it was decided, nanoseconds since 1970-01-01 UTC.
-    """
-
-    key_id: int
-    suite: int
-    epoch: int
-    next_epoch: int
-    partner_number: int
-    row_count: int
-    time_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +115,7 @@ class JournalFrame:
         pairs = _COUNT.size + self.pair_rows.nbytes + self.pair_ids.nbytes
         before = self.original
         added = 0 if before is None else _ORIGINAL.size + before.row_numbers.nbytes
-        return _HEADER.size + added + columns + pairs + SEAL_BYTES
+        return HEADER_BYTES + added + columns + pairs + SEAL_BYTES
 
     def listing_ids(self, rows: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Returns the ids of the listings that some of its rows made."""
@@ -142,19 +135,8 @@ class PackedFrame:
         pair_ids: NDArray[np.uint64],
         original: Original | None = None,
     ) -> None:
-        parts = [
-            _HEADER.pack(
-                VALUE_FORMAT if original is None else COMPACTED_FORMAT,
-                ValueKind.ROWS,
-                header.key_id,
-                header.suite,
-                header.epoch,
-                header.next_epoch,
-                header.partner_number,
-                header.row_count,
-                header.time_ns,
-            )
-        ]
+        value_format = VALUE_FORMAT if original is None else COMPACTED_FORMAT
+        parts = [header.pack(ValueKind.ROWS, value_format)]
         if original is not None:
             parts.append(_ORIGINAL.pack(original.seal, original.row_count))
             parts.append(original.row_numbers.astype("<u2").tobytes())
@@ -166,62 +148,154 @@ class PackedFrame:
     def append(self, txn: Transaction, sequence: int) -> None:
         """Writes the value under its sequence, the end of the journal."""
         key = sequence.to_bytes(8, "big")
-        txn.put_sealed(Table.JOURNAL, key, self._sealed(key))
+        txn.put_sealed(Table.JOURNAL, key, self.sealed(key))
 
     def replace(self, txn: Transaction, sequence: int) -> None:
-        """Puts the value in the place of the one under a sequence."""
-        key = sequence.to_bytes(8, "big")
-        txn.replace_sealed(Table.JOURNAL, key, self._sealed(key))
+        """Puts the value in the place of the one under a sequence, which may be a part's."""
+        table, key = _place_of(txn, sequence)
+        txn.put_whole(table, key, self.sealed(key))
 
     @property
     def size(self) -> int:
         """Bytes of the value."""
         return len(self._payload) + SEAL_BYTES
 
-    def _sealed(self, key: bytes) -> bytes:
+    def sealed(self, key: bytes) -> bytes:
+        """Returns the value as it stands under a key."""
         digest = self._digest.copy()
         digest.update(key)
         return self._payload + digest.digest()
 
 
-def list_frames(txn: Transaction, after: int) -> Iterator[JournalFrame]:
-    """Walks frames in order of their sequence, from the one after `after` on."""
+def list_frames(
+    txn: Transaction, after: int, *, to_segment: bool = False
+) -> Iterator[JournalFrame]:
+    """Walks frames in order of their sequence, from the one after `after` on.
+
+    Args:
+        txn: The transaction.
+        after: The sequence behind which to begin; it may lie inside a segment.
+        to_segment: End before the next segment and behind the one that is being read, so that
+            whoever has its columns need not read it.
+    """
+    segment = find_segment(txn, after + 1)
+    if segment is not None:
+        yield from _list_parts(txn, segment, after)
+        if to_segment:
+            return
+        after = segment.last_sequence
     for key, payload in txn.scan(Table.JOURNAL, (after + 1).to_bytes(8, "big")):
-        yield parse_frame(int.from_bytes(key, "big"), payload)
+        sequence = int.from_bytes(key, "big")
+        if kind_of(payload) != ValueKind.SEGMENT:
+            yield parse_frame(sequence, payload)
+        elif to_segment:
+            return
+        else:
+            yield from _list_parts(txn, parse_segment(sequence, payload), sequence - 1)
+
+
+class Step(NamedTuple):
+    """A value of the journal as its head tells of it.
+
+    Attributes:
+        sequence: How far it leads.
+        row_count: Rows in it.
+        segment: The import that it is; None for a frame.
+    """
+
+    sequence: int
+    row_count: int
+    segment: Segment | None
+
+
+def list_steps(txn: Transaction, after: int) -> Iterator[Step]:
+    """Walks values from the one after `after` on, by their heads alone, which are not verified.
+
+    A segment is one step, and behind a part of it the next one leads to its end.
+    """
+    while head := txn.peek(Table.JOURNAL, (after + 1).to_bytes(8, "big"), HEADER_BYTES):
+        segment: Segment | None = None
+        if kind_of(head[1]) == ValueKind.SEGMENT:
+            segment = find_segment(txn, after + 1)
+        if segment is None and int.from_bytes(head[0], "big") != after + 1:
+            return
+        after = after + 1 if segment is None else segment.last_sequence
+        yield Step(after, glance(head[1]).row_count, segment)
 
 
 def find_seal(txn: Transaction, sequence: int) -> bytes:
-    """Returns the checksum of a journal value, which tells it from any other; empty without one.
+    """Returns the checksum of what was first written under a sequence; empty if nothing was.
 
-    Of a compacted one it is that of the value as it was first written.
+    It tells it from anything else. Under the first sequence of a segment it is the segment's.
     """
-    key = sequence.to_bytes(8, "big")
-    head = txn.find_head(Table.JOURNAL, key, _HEADER.size + SEAL_BYTES)
-    if head[:2] == COMPACTED_FORMAT.to_bytes(2, "little"):
-        return head[_HEADER.size :]
-    return txn.find_seal(Table.JOURNAL, key)
+    segment = find_segment(txn, sequence)
+    if segment is not None and sequence != segment.first_sequence:
+        return segment.seal_of(sequence)
+    return _first_seal(txn, Table.JOURNAL, sequence.to_bytes(8, "big"))
 
 
-def count_rows(txn: Transaction, after: int, *, most: int) -> int:
-    """Counts rows of frames from the one after `after` on, unverified, until there are so many."""
-    count = 0
-    while count < most:
-        after += 1
-        head = txn.find_head(Table.JOURNAL, after.to_bytes(8, "big"), _HEADER.size)
-        if not head:
-            break
-        count += RowsHeader(*_HEADER.unpack(head)[2:]).row_count
-    return count
+def find_value_seal(txn: Transaction, sequence: int) -> bytes:
+    """Returns the checksum with which a frame, or the part of an import, was first written."""
+    return _first_seal(txn, *_place_of(txn, sequence))
+
+
+def _first_seal(txn: Transaction, table: Table, key: bytes) -> bytes:
+    head = txn.peek(table, key, HEADER_BYTES + SEAL_BYTES)
+    if head is not None and head[0] == key and is_compacted(head[1]):
+        return head[1][HEADER_BYTES:]
+    return txn.find_seal(table, key)
+
+
+def _place_of(txn: Transaction, sequence: int) -> tuple[Table, bytes]:
+    """Tells where the rows of a sequence stand."""
+    segment = find_segment(txn, sequence)
+    if segment is None:
+        return Table.JOURNAL, sequence.to_bytes(8, "big")
+    return Table.PARTS, part_key(segment.import_id, sequence - segment.first_sequence)
+
+
+def get_staged(txn: Transaction, import_id: bytes, number: int) -> tuple[JournalFrame, bytes]:
+    """Returns a part that is staged, and the checksum with which it was first written.
+
+    Raises:
+        LedgerCorruptError: It is not there, or its checksum does not match.
+    """
+    key = part_key(import_id, number)
+    payload = txn.get(Table.PARTS, key)
+    if payload is None:
+        raise LedgerCorruptError(Table.PARTS.value, key)
+    return parse_frame(number, payload), _first_seal(txn, Table.PARTS, key)
+
+
+def _list_parts(txn: Transaction, segment: Segment, after: int) -> Iterator[JournalFrame]:
+    """Walks the parts of a segment behind a sequence.
+
+    Raises:
+        LedgerCorruptError: One is not there, or is not the one that was imported.
+    """
+    for sequence in range(max(after + 1, segment.first_sequence), segment.last_sequence + 1):
+        yield _get_part(txn, segment, sequence)
+
+
+def _get_part(txn: Transaction, segment: Segment, sequence: int) -> JournalFrame:
+    number = sequence - segment.first_sequence
+    frame, seal = get_staged(txn, segment.import_id, number)
+    if seal != segment.seal_of(sequence):
+        raise LedgerCorruptError(Table.PARTS.value, part_key(segment.import_id, number))
+    return replace(frame, sequence=sequence)
 
 
 def find_newest_time(txn: Transaction) -> int:
     """Returns when the last frame was decided, nanoseconds since 1970-01-01 UTC; 0 for none."""
     found = txn.last_under(Table.JOURNAL, b"")
-    return 0 if found is None else RowsHeader(*_HEADER.unpack_from(found[1])[2:]).time_ns
+    return 0 if found is None else glance(found[1]).time_ns
 
 
 def find_frame_at(txn: Transaction, sequence: int) -> JournalFrame | None:
-    """Reads the frame under a sequence; None where none stands."""
+    """Reads the frame under a sequence, or the part of an import; None where none stands."""
+    segment = find_segment(txn, sequence)
+    if segment is not None:
+        return _get_part(txn, segment, sequence)
     payload = txn.get(Table.JOURNAL, sequence.to_bytes(8, "big"))
     return None if payload is None else parse_frame(sequence, payload)
 
@@ -232,14 +306,12 @@ def parse_frame(sequence: int, payload: bytes) -> JournalFrame:
     Raises:
         LedgerCorruptError: It has a format or kind that this hub does not know.
     """
-    value_format, kind, *fields = _HEADER.unpack_from(payload)
-    if value_format not in _FORMATS or kind != ValueKind.ROWS:
-        raise LedgerCorruptError(Table.JOURNAL.value, sequence.to_bytes(8, "big"))
-    header = RowsHeader(*fields)
+    key = sequence.to_bytes(8, "big")
+    header = parse_header(payload, ValueKind.ROWS, table=Table.JOURNAL.value, key=key)
     columns: dict[str, NDArray[Any]] = {}
-    at = _HEADER.size
+    at = HEADER_BYTES
     original: Original | None = None
-    if value_format == COMPACTED_FORMAT:
+    if is_compacted(payload):
         seal, row_count = _ORIGINAL.unpack_from(payload, at)
         at += _ORIGINAL.size
         original = Original(seal, row_count, np.frombuffer(payload, "<u2", header.row_count, at))

@@ -26,7 +26,8 @@ class Placement(msgspec.Struct, frozen=True):
     Attributes:
         time: The commit's instant.
         entry_index: Place of its entry in the audit log.
-        sequence: Its sequence, or the last one before it where it takes none.
+        sequence: Its sequence, the first where it takes several, or the last one before it where
+            it takes none.
     """
 
     time: datetime
@@ -87,7 +88,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
         link: The item's own place in its stream.
         after: Link of the item before it in its stream; None where it follows none.
         charge: What it costs.
-        takes_sequence: Whether it is an accepted change of listings.
+        sequence_count: Sequences that it takes as accepted changes of listings; 0 = it is none.
         bumps_generation: Whether decisions under way must be made again after it.
         writes: Its effects.
         nonce: Opens the entry's commitments, sealed under the hub key; empty for none.
@@ -103,7 +104,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     link: Link = msgspec.field(default_factory=Link)
     after: Link | None = None
     charge: Charge | None = None
-    takes_sequence: bool = False
+    sequence_count: int = 0
     bumps_generation: bool = False
     writes: tuple[Callable[[Transaction, Placement], None], ...] = ()
     nonce: bytes = b""

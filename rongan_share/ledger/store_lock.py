@@ -19,11 +19,18 @@ from rongan_share.errors import StartRefusedError
 LOCK_FILE = "hub.lock"
 """File whose lock says that a hub runs."""
 
+IMPORT_LOCK_FILE = "import.lock"
+"""File whose lock says that something is being imported."""
+
 ORPHAN_TRIES = 200
 """How often a new hub looks whether the processes of a killed one have ended."""
 
 ORPHAN_PAUSE_SECONDS = 0.05
 """Time between two looks: 10 s in all."""
+
+
+class StoreHeldError(StartRefusedError):
+    """A hub that runs holds the store."""
 
 
 class StoreLock:
@@ -50,7 +57,7 @@ class StoreLock:
         lock = cls(family=family, own=own)
         if not _locked(own):
             lock.release()
-            raise StartRefusedError(f"another hub holds {directory}")
+            raise StoreHeldError(f"another hub holds {directory}")
         if not _outlived(family):
             lock.release()
             raise StartRefusedError(f"processes of a killed hub still hold {directory}")
@@ -73,6 +80,28 @@ class StoreLock:
         os.close(self.family)
         if self._own is not None:
             os.close(self._own)
+
+
+class ImportLock:
+    """The hold of whoever imports: one import at a time, beside a hub or without one.
+
+    Args:
+        directory: The store.
+
+    Raises:
+        StartRefusedError: Another import is under way.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        name = directory / IMPORT_LOCK_FILE
+        self._own = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if not _locked(self._own):
+            os.close(self._own)
+            raise StartRefusedError(f"another import is under way in {directory}")
+
+    def release(self) -> None:
+        """Lets another import begin."""
+        os.close(self._own)
 
 
 def _locked(descriptor: int) -> bool:

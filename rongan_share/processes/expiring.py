@@ -15,6 +15,7 @@ import numpy as np
 from rongan_share.clock import Clock, nanoseconds
 from rongan_share.columns.freeze import newest
 from rongan_share.columns.homes import homes_of, rows_at
+from rongan_share.columns.imported import ImportedColumns
 from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.rows import join_rows, pick_rows
 from rongan_share.columns.spilling import Spilling
@@ -89,9 +90,9 @@ class Expiring:
             committer.stop()
 
     def _read(self, spilling: Spilling) -> Snapshot:
-        reader = JournalReader(self._ledger)
-        while frames := reader.next(spilling.snapshot.sequence):
-            spilling.follow(frames)
+        reader = JournalReader(self._ledger, ImportedColumns(self._columns))
+        while spilling.read_on(reader):
+            pass
         return spilling.snapshot
 
     def _withdraw(self, committer: Committer, rows: NDArray[np.void], known: int) -> int:
@@ -115,7 +116,7 @@ class Expiring:
         proposal = Proposal(
             make_entry=note_maker(EXPIRED, facts),
             expectations=(expect,),
-            takes_sequence=True,
+            sequence_count=1,
             writes=(write,),
         )
         try:

@@ -22,6 +22,7 @@ from rongan_share.ledger.streams import (
     put_highest_frame,
 )
 from rongan_share.services.call import Call, Outcome, read_bytes
+from rongan_share.services.row_terms import terms_of
 from rongan_share.services.rows import Resolved, check_rows, resolve_rows
 from rongan_share.v1 import contribution_service_pb2 as pb
 from rongan_share.wire.frames import TOKEN_BYTES
@@ -50,11 +51,12 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         raise RonganError(
             Reason.EPOCH_NOT_OPEN, currentEpoch=epoch.number, currentSuite=epoch.suite.name
         )
-    check_rows(call, frame)
+    terms = terms_of(call)
+    check_rows(terms, frame)
     last = get_last_of_partner(call.read, call.partner.number)
     snapshot = call.snapshot(last)
     enciphered = _encipher(call, frame)
-    resolved = resolve_rows(call, frame, snapshot, enciphered=np.frombuffer(enciphered, "S16"))
+    resolved = resolve_rows(terms, frame, snapshot, enciphered=np.frombuffer(enciphered, "S16"))
     packed = _pack(call, frame, enciphered, resolved=resolved)
     added_count = _count(frame, RowOperation.ADD) - resolved.unchanged_count
     counts = {
@@ -76,7 +78,7 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         facts=_stream_facts(frame),
         snapshot_sequence=snapshot.sequence,
         cost=frame.cost,
-        takes_sequence=True,
+        sequence_count=1,
         expectations=(_expect_unmoved(call, frame, last),),
         writes=(_write_frame(call, frame, packed),),
     )

@@ -107,9 +107,9 @@ def test_group_is_placed_in_order(desk: Desk) -> None:
     """Items of a group stand in the log in their order; only accepted changes take a sequence."""
     results = desk.commit(
         noted("a"),
-        noted("b", takes_sequence=True),
+        noted("b", sequence_count=1),
         noted("c"),
-        noted("d", takes_sequence=True),
+        noted("d", sequence_count=1),
     )
     placements = [result.placement for result in results if isinstance(result, Committed)]
     assert [(p.entry_index, p.sequence) for p in placements] == [(0, 0), (1, 1), (2, 1), (3, 2)]
@@ -121,9 +121,9 @@ def test_group_is_placed_in_order(desk: Desk) -> None:
 
 def test_changes_are_announced_once_a_group(desk: Desk) -> None:
     """Look-ups are told the last sequence after the commit, and nothing where none was taken."""
-    desk.commit(noted("a", takes_sequence=True), noted("b", takes_sequence=True))
+    desk.commit(noted("a", sequence_count=1), noted("b", sequence_count=1))
     desk.commit(noted("c"))
-    desk.commit(noted("d", takes_sequence=True))
+    desk.commit(noted("d", sequence_count=1))
     assert desk.announced[-1] == 3
     assert desk.announced == sorted(set(desk.announced))
 
@@ -144,8 +144,8 @@ def test_moved_item_leaves_nothing(desk: Desk) -> None:
     charge = Charge(1, Meter.QUERY, QUOTA, 5)
     results = desk.commit(
         noted("a"),
-        noted("b", expectations=(moved,), takes_sequence=True, charge=charge, nonce=b"n" * 32),
-        noted("c", takes_sequence=True),
+        noted("b", expectations=(moved,), sequence_count=1, charge=charge, nonce=b"n" * 32),
+        noted("c", sequence_count=1),
     )
     assert isinstance(results[1], MovedError)
     assert desk.log() == [b"a@0/0", b"c@1/1"]
@@ -217,8 +217,8 @@ def test_poison_takes_no_other_item_with_it(
 ) -> None:
     """One item that fails half written among five: the other four commit, in order, each once."""
     charge = Charge(1, Meter.QUERY, QUOTA, 1)
-    poison = replace(noted("p", charge=charge, takes_sequence=True), writes=(raising(error),))
-    good = [noted(name, charge=charge, takes_sequence=True) for name in "abcd"]
+    poison = replace(noted("p", charge=charge, sequence_count=1), writes=(raising(error),))
+    good = [noted(name, charge=charge, sequence_count=1) for name in "abcd"]
     results = desk.commit(*good[:2], poison, *good[2:])
     assert isinstance(results[2], RonganError)
     assert results[2].reason is Reason.STORE_FAILED
