@@ -12,12 +12,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import monotonic_ns
-from rongan_share.columns.build import follow
-from rongan_share.columns.freeze import newest
-from rongan_share.columns.journal_reader import BATCH_FRAMES, JournalReader
+from rongan_share.columns.freeze import newest, open_up_to
+from rongan_share.columns.imported import LOOK_SECONDS, ImportedColumns
+from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.run import merge
-from rongan_share.columns.snapshot import AT_ONCE, Merging, Snapshot
+from rongan_share.columns.snapshot import Merging, Snapshot
 from rongan_share.errors import ForgottenError, Reason, RonganError
+from rongan_share.ledger.counters import get_list_sequence
 
 if TYPE_CHECKING:
     from rongan_share.columns.frozen import FrozenColumns
@@ -47,6 +48,9 @@ class Follower:
         ledger: The ledger.
         columns: Where frozen columns are kept.
 
+    Attributes:
+        imported: Columns of imports; whoever has them open already may put them in its place.
+
     If a frame cannot be read, look-ups stop: an answer from half a journal would read as "not
     listed".
     """
@@ -54,9 +58,10 @@ class Follower:
     def __init__(self, ledger: Ledger, columns: FrozenColumns) -> None:
         self._ledger = ledger
         self._columns = columns
+        self.imported = ImportedColumns(columns)
         self._snapshot = Snapshot(0, (), columns.owner_keys)
         self._frozen = self._looked_at = 0
-        self._reader = JournalReader(ledger)
+        self._reader = JournalReader(ledger, self.imported)
         self._fault: RonganError | None = None
         self._wanted = 0
         self._stopping = False
@@ -81,23 +86,13 @@ class Follower:
 
     def _begin(self) -> None:
         """Serves from the newest columns and all of the journal behind them."""
-        begun = False
-        while not begun:
-            self._reader = JournalReader(self._ledger)
-            self._looked_at = max(self._columns.sequences(), default=0)
-            fresh = newest(self._ledger, self._columns)
-            frozen = fresh.sequence
-            try:
-                while not begun:
-                    frames = self._reader.next(fresh.sequence)
-                    # A batch that is not full reaches the head; the rest is followed in service.
-                    begun = len(frames) < BATCH_FRAMES
-                    fresh = follow(fresh, frames, merging=AT_ONCE)
-            except ForgottenError:
-                _log.info("the journal was compacted while it was read sequence=%d", fresh.sequence)
-                begun = False
-        self._frozen = frozen
-        self._publish(fresh)
+        self._looked_at = max(self._columns.sequences(), default=0)
+        with self._ledger.read() as txn:
+            # What comes after it is followed in service.
+            head = get_list_sequence(txn)
+        opened = open_up_to(head, self._ledger, self._columns, imported=self.imported)
+        self._frozen, self._reader = opened.frozen_sequence, opened.reader
+        self._publish(opened.snapshot)
 
     def stop(self) -> None:
         """Ends the threads."""
@@ -171,11 +166,12 @@ class Follower:
             with self._changed:
                 self._changed.wait_for(
                     lambda: self._stopping or self._snapshot.due_merge() is not None,
-                    COLUMNS_SECONDS,
+                    LOOK_SECONDS,
                 )
                 if self._stopping:
                     return
             try:
+                self.imported.look()
                 # By the clock, or merges that never end would put newer columns off for ever.
                 if monotonic_ns() >= look_ns:
                     self._change_over()
@@ -207,16 +203,16 @@ class Follower:
             return
         # Those that are damaged are looked at once, not over and over.
         self._looked_at = sequence
-        reader = JournalReader(self._ledger)
+        reader = JournalReader(self._ledger, self.imported)
         fresh = newest(self._ledger, self._columns)
         if fresh.sequence <= self._frozen:
             return
         try:
             while fresh.sequence < self._snapshot.sequence:
-                fresh = follow(fresh, reader.next(fresh.sequence))
+                fresh = reader.read_on(fresh)
             with self._building:
                 while fresh.sequence < self._snapshot.sequence:
-                    fresh = follow(fresh, reader.next(fresh.sequence))
+                    fresh = reader.read_on(fresh)
                 self._frozen = fresh.sequence
                 self._reader = reader
                 self._publish(fresh)
@@ -237,11 +233,12 @@ class Follower:
 
     def _read_on(self, merging: Merging) -> None:
         """Serves what the next frames say, if there are any."""
+        served = self._snapshot
         try:
-            frames = self._reader.next(self._snapshot.sequence)
+            fresh = self._reader.read_on(served, merging=merging)
         except ForgottenError:
             # This process had stood still for longer than columns and a compaction take.
             self._begin()
             return
-        if frames:
-            self._publish(follow(self._snapshot, frames, merging=merging))
+        if fresh is not served:
+            self._publish(fresh)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rongan_share.clock import nanoseconds
+from rongan_share.columns.imported import ImportedColumns
 from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.spilling import Spilling
+from rongan_share.errors import ForgottenError
 from rongan_share.ledger.compacted import get_forgotten
 from rongan_share.ledger.counters import get_list_sequence
-from rongan_share.ledger.journal import count_rows, find_seal
+from rongan_share.ledger.journal import find_seal, list_steps
 from rongan_share.wire.frames import MAX_FRAME_ROWS
 
 if TYPE_CHECKING:
@@ -30,7 +33,13 @@ GROWTH = 8
 
 MOST_ROWS = 4_000_000
 """Rows since the last columns that make new ones worth while however long the list is: until then
-each worker holds them in its own memory, and reads them at its start."""
+each worker holds them in its own memory, and reads them at its start. Imports with columns of their
+own are not counted."""
+
+MOST_IMPORTS = 4
+"""Imports with columns of their own since the last ones that make new ones worth while."""
+
+_STEPS = 1_000
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +68,41 @@ def _fitting(ledger: Ledger, columns: FrozenColumns) -> Iterator[Manifest]:
             yield manifest
 
 
+class Opened(NamedTuple):
+    """A snapshot that was opened, and who reads on from there.
+
+    Attributes:
+        snapshot: It, up to the sequence that was asked for at least.
+        frozen_sequence: Up to where the columns reach that it began with.
+        reader: Reads on from there.
+    """
+
+    snapshot: Snapshot
+    frozen_sequence: int
+    reader: JournalReader
+
+
+def open_up_to(
+    sequence: int, ledger: Ledger, columns: FrozenColumns, *, imported: ImportedColumns
+) -> Opened:
+    """Opens the newest columns and reads the journal from there up to a sequence.
+
+    Raises:
+        LedgerCorruptError: Frames that were accepted are not there, or one is damaged.
+    """
+    while True:
+        reader = JournalReader(ledger, imported)
+        snapshot = newest(ledger, columns)
+        frozen_sequence = snapshot.sequence
+        try:
+            while snapshot.sequence < sequence:
+                snapshot = reader.read_on(snapshot)
+        except ForgottenError:
+            _log.info("the journal was compacted while it was read sequence=%d", snapshot.sequence)
+        else:
+            return Opened(snapshot, frozen_sequence, reader)
+
+
 def bring_near(ledger: Ledger, columns: FrozenColumns, clock: Clock) -> None:
     """Writes columns before a start if those that there are leave too much to be read.
 
@@ -81,7 +125,14 @@ def _is_near(ledger: Ledger, columns: FrozenColumns) -> bool:
         # A frame has so many rows at most: mostly nothing need be counted.
         if (head - begun) * MAX_FRAME_ROWS <= MOST_ROWS:
             return True
-        return count_rows(txn, begun, most=MOST_ROWS) < MOST_ROWS
+        imported = ImportedColumns(columns)
+        held_count = 0
+        for step in list_steps(txn, begun):
+            if step.segment is None or not imported.has(txn, step.segment):
+                held_count += step.row_count
+            if held_count >= MOST_ROWS:
+                return False
+    return True
 
 
 class Freezer:
@@ -96,9 +147,10 @@ class Freezer:
     def __init__(self, ledger: Ledger, columns: FrozenColumns, clock: Clock) -> None:
         self._ledger = ledger
         self._columns = columns
+        self._imported = ImportedColumns(columns)
         self._clock = clock
         self._read = 0
-        self._grown = 0
+        self._grown = self._held = self._imports = 0
         self._frozen_rows = 0
         self._last: int | None = None
 
@@ -106,15 +158,27 @@ class Freezer:
         """Makes new columns if it is worth while, unless the hub stops."""
         if self._last is None:
             self._note(newest(self._ledger, self._columns))
-        reader = JournalReader(self._ledger)
-        while not stopping.is_set() and (frames := reader.next(self._read)):
-            self._read = frames[-1].sequence
-            self._grown += sum(frame.header.row_count for frame in frames)
-        if self._grown < max(LEAST_ROWS, min(self._frozen_rows // GROWTH, MOST_ROWS)):
+        while not stopping.is_set() and self._look_on():
+            pass
+        few = self._grown < max(LEAST_ROWS, self._frozen_rows // GROWTH)
+        if few and self._held < MOST_ROWS and self._imports < MOST_IMPORTS:
             return None
         # If it fails, it is tried again once the journal has grown as much again, not at once.
-        self._grown = 0
+        self._grown = self._held = self._imports = 0
         return self.freeze(stopping)
+
+    def _look_on(self) -> bool:
+        """Counts what has come, a part of it at a time; tells whether there was any."""
+        with self._ledger.read() as txn:
+            steps = list(islice(list_steps(txn, self._read), _STEPS))
+            for step in steps:
+                self._read = step.sequence
+                self._grown += step.row_count
+                if step.segment is not None and self._imported.has(txn, step.segment):
+                    self._imports += 1
+                else:
+                    self._held += step.row_count
+        return bool(steps)
 
     def freeze(self, stopping: Event, *, unless_near: bool = False) -> Manifest | None:
         """Makes columns of everything up to now; None if there is nothing new or the hub stops.
@@ -132,7 +196,7 @@ class Freezer:
             return self._freeze(stopping)
 
     def _freeze(self, stopping: Event) -> Manifest | None:
-        reader = JournalReader(self._ledger)
+        reader = JournalReader(self._ledger, self._imported)
         snapshot = newest(self._ledger, self._columns)
         begun = snapshot.sequence
         with self._ledger.read() as txn:
@@ -143,7 +207,7 @@ class Freezer:
             while spilling.snapshot.sequence < target:
                 if stopping.is_set():
                     return None
-                spilling.follow(reader.next(spilling.snapshot.sequence))
+                spilling.read_on(reader)
             snapshot = spilling.snapshot
             if snapshot.sequence == begun or not snapshot.runs:
                 self._note(snapshot)
@@ -155,15 +219,17 @@ class Freezer:
         if manifest is None:
             return None
         self._columns.retire(manifest.sequence)
+        self._imported.retire(self._ledger, manifest.sequence)
         rows = manifest.files["rows"].count
         self._last = self._read = manifest.sequence
-        self._grown, self._frozen_rows = 0, rows
+        self._grown = self._held = self._imports = 0
+        self._frozen_rows = rows
         _log.info("columns written sequence=%d listings=%d", manifest.sequence, rows)
         return manifest
 
     def _note(self, snapshot: Snapshot) -> None:
         self._last = self._read = snapshot.sequence
-        self._grown = 0
+        self._grown = self._held = self._imports = 0
         self._frozen_rows = sum(run.row_count for run in snapshot.runs)
 
 

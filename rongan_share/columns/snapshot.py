@@ -94,9 +94,14 @@ class Snapshot:
         return int(self.frozen is not None)
 
     @property
+    def imported_count(self) -> int:
+        """How many runs are files that were imported since the columns were frozen."""
+        return sum(run.on_disk for run in self.runs[self.frozen_count :])
+
+    @property
     def tail_count(self) -> int:
         """Rows of the runs that are in memory."""
-        return sum(run.row_count for run in self.runs[self.frozen_count :])
+        return sum(run.row_count for run in self.runs if not run.on_disk)
 
     @cached_property
     def table(self) -> NDArray[np.int64]:
@@ -213,6 +218,10 @@ class Snapshot:
             runs.append(merge(older, newer, bottom=not runs))
         return replace(self, sequence=sequence, runs=tuple(runs))
 
+    def with_file(self, run: Run, sequence: int) -> Snapshot:
+        """Returns the snapshot with a run on top whose columns are files."""
+        return replace(self, sequence=sequence, runs=(*self.runs, run))
+
     def due_merge(self) -> int | None:
         """Returns the place of the older of two neighbours that should be merged, or None."""
         for place in reversed(range(self.frozen_count, len(self.runs) - 1)):
@@ -249,4 +258,6 @@ class Snapshot:
 
 
 def _due(older: Run, newer: Run) -> bool:
+    if older.on_disk or newer.on_disk:
+        return False
     return older.row_count < MERGE_RATIO * (newer.row_count + newer.replaced.size)

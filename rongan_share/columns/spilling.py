@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rongan_share.columns.journal_reader import JournalReader
     from rongan_share.columns.snapshot import Snapshot
     from rongan_share.ledger.journal import JournalFrame
 
@@ -50,18 +51,41 @@ class Spilling:
         self._file_count = 0
         self.snapshot = snapshot
 
+    def read_on(self, reader: JournalReader) -> bool:
+        """Takes the next step through the journal; tells whether there was one.
+
+        Raises:
+            LedgerCorruptError: Frames that were accepted are not there, or one is damaged.
+            ForgottenError: As `JournalReader.next` does.
+        """
+        taken = reader.take(self.snapshot.sequence)
+        if taken is None:
+            frames = reader.next(self.snapshot.sequence)
+            self.follow(frames)
+            return bool(frames)
+        # What is below an import's columns will never be merged with what is above them.
+        followed = self._with_spilled(self.snapshot, len(self.snapshot.runs))
+        self.snapshot = followed.with_file(*taken)
+        self._kept = len(self.snapshot.runs)
+        return True
+
     def follow(self, frames: Iterable[JournalFrame]) -> None:
         """Reads further frames, which must follow without a gap."""
         merging = Merging(most_rows=2 * self._large, kept=self._kept)
         followed = follow(self.snapshot, frames, merging=merging)
-        runs = list(followed.runs)
-        large = [place for place in range(self._kept, len(runs)) if self._is_large(runs[place])]
+        places = range(self._kept, len(followed.runs))
+        large = [place for place in places if self._is_large(followed.runs[place])]
         # Those below a large one will never be merged with what is above it.
         end = large[-1] + 1 if large else self._kept
+        self.snapshot = self._with_spilled(followed, end)
+        self._kept = end
+
+    def _with_spilled(self, snapshot: Snapshot, end: int) -> Snapshot:
+        """Puts the runs up to before a place into files that are not in any yet."""
+        runs = list(snapshot.runs)
         for place in range(self._kept, end):
             runs[place] = self._spill(runs[place])
-        self._kept = end
-        self.snapshot = replace(followed, runs=tuple(runs))
+        return replace(snapshot, runs=tuple(runs))
 
     def _spill(self, run: Run) -> Run:
         return Run(

@@ -283,7 +283,7 @@ def _propose(
         link=link,
         after=after,
         charge=charge_of(parts.route, call, outcome),
-        takes_sequence=outcome.takes_sequence,
+        sequence_count=outcome.sequence_count,
         bumps_generation=outcome.bumps_generation,
         writes=outcome.writes,
         nonce=call.hub.side_keys.seal_nonce(parts.nonce),
