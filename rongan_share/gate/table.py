@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from rongan_share.gate.agreement import verify_scope
 from rongan_share.gate.identity import claim_of
 from rongan_share.gate.routes import (
     AuditKind,
@@ -24,6 +25,7 @@ from rongan_share.services import (
     agreement,
     contribution,
     frames,
+    imports,
     own_listings,
     partners,
     questions,
@@ -192,6 +194,11 @@ def _operator_routes() -> list[Route]:
             "RevokeCertificate",
             operator_pb.RevokeCertificateRequest,
             administration.revoke_certificate,
+        ),
+        (
+            "CommitImport",
+            operator_pb.CommitImportRequest,
+            imports.import_committer(verify_scope),
         ),
     ]
     return [

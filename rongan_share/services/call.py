@@ -145,7 +145,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         names_entry: Whether the answer itself names an entry, an earlier one or none.
         earlier_nonce: Opens the earlier entry that the answer names; empty for none.
         cost: Tokens or rows.
-        takes_sequence: Whether it is an accepted change of listings.
+        sequence_count: Sequences that it takes as accepted changes of listings; 0 = it is none.
         bumps_generation: Whether decisions under way must be made again after it.
         expectations: Each raises MovedError if what was read has changed.
         claim: The number under which it is known again, and what that stood for when it was read.
@@ -164,7 +164,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     names_entry: bool = False
     earlier_nonce: bytes = b""
     cost: int = 0
-    takes_sequence: bool = False
+    sequence_count: int = 0
     bumps_generation: bool = False
     expectations: tuple[Callable[[Transaction], None], ...] = ()
     claim: Claim | None = None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import VALUE_COLUMNS
 from rongan_share.model.registry import HUB_PARTNER_ID
-from rongan_share.services.bits import has_bit
+from rongan_share.services.bits import has_bit, is_member
 from rongan_share.wire.vocabulary import (
     Evidence,
     IdentifierType,
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rongan_share.columns.run import Matches
     from rongan_share.columns.snapshot import Snapshot
-    from rongan_share.services.call import Call
     from rongan_share.services.frames import ContributionFrame
+    from rongan_share.services.row_terms import Rows, RowTerms
     from rongan_share.wire.taxonomy import Taxonomy
 
 _ALL_FLAGS = sum(RowFlag)
@@ -45,6 +46,9 @@ _FRAME_KEYS = OwnerKeys.of_secret(secrets.token_bytes(32))
 Its secret keeps contributors from choosing references whose keys meet, which would put every frame
 of theirs to the slow comparison.
 """
+
+OTHER_VALUES = "AMEND instead: a live listing with other values exists"
+"""Rule that an ADD breaks which differs from its live listing."""
 
 Rule = tuple[str, str, "NDArray[np.bool_]"]
 """Column, rule, and which rows break it."""
@@ -82,24 +86,27 @@ class Resolved:
     withdrawn_count: int
 
 
-def check_rows(call: Call, frame: ContributionFrame) -> None:
+def check_rows(terms: RowTerms, frame: ContributionFrame) -> None:
     """Checks every row by itself and against the others of its frame.
 
     Raises:
         RonganError: ROW_REFUSED for the first bad row.
     """
-    rules = [*_form_rules(frame), *_category_rules(call, frame), *_value_rules(call, frame)]
-    rules += _identity_rules(frame)
-    _refuse_first(rules)
+    _refuse_first([*list_rules(terms, frame), *_identity_rules(frame)])
+
+
+def list_rules(terms: RowTerms, rows: Rows) -> list[Rule]:
+    """Returns every rule that a row must keep by itself, and the rows that break it."""
+    return [*_form_rules(rows), *_category_rules(terms, rows), *_value_rules(terms, rows)]
 
 
 def resolve_rows(
-    call: Call, frame: ContributionFrame, snapshot: Snapshot, *, enciphered: NDArray[np.bytes_]
+    terms: RowTerms, frame: ContributionFrame, snapshot: Snapshot, *, enciphered: NDArray[np.bytes_]
 ) -> Resolved:
     """Finds the contributor's own live listings that the rows name.
 
     Args:
-        call: The call.
+        terms: Whose rows they are.
         frame: The frame, its rows checked.
         snapshot: Look-ups that know every frame this partner has had accepted.
         enciphered: The token column under the hub's key, zero where the row names none.
@@ -110,15 +117,12 @@ def resolve_rows(
     """
     columns, operation = frame.columns, frame.columns["operation"]
     match = snapshot.find_owned(
-        call.partner.number, columns["reference"], columns["category"], token=enciphered
+        terms.partner_number, columns["reference"], columns["category"], token=enciphered
     )
     found = np.zeros(frame.row_count, np.bool_)
     found[match.query] = True
     adding = operation == RowOperation.ADD
-    differs = np.zeros(frame.row_count, np.bool_)
-    for name in VALUE_COLUMNS:
-        unequal = match.rows[name] != columns[name][match.query]
-        differs[match.query[unequal]] = True
+    differs = find_differing(columns, match)
     bare = np.zeros(frame.row_count, np.bool_)
     bare[match.query[match.rows["type"] == IdentifierType.PERSON_NAME]] = True
     amending = operation == RowOperation.AMEND
@@ -126,11 +130,7 @@ def resolve_rows(
     _refuse_first(
         [
             ("flags", "WEAK for a person's name alone", amending & bare & strong),
-            (
-                "reference",
-                "AMEND instead: a live listing with other values exists",
-                adding & differs,
-            ),
+            ("reference", OTHER_VALUES, adding & differs),
             (
                 "reference",
                 "no live listing of this reference, category and token",
@@ -153,11 +153,20 @@ def resolve_rows(
     )
 
 
-def _form_rules(frame: ContributionFrame) -> Iterator[Rule]:
+def find_differing(columns: dict[str, NDArray[Any]], match: Matches) -> NDArray[np.bool_]:
+    """Marks the rows that say something else than a live listing which they name."""
+    differs = np.zeros(columns["type"].size, np.bool_)
+    for name in VALUE_COLUMNS:
+        unequal = match.rows[name] != columns[name][match.query]
+        differs[match.query[unequal]] = True
+    return differs
+
+
+def _form_rules(frame: Rows) -> Iterator[Rule]:
     columns, operation = frame.columns, frame.columns["operation"]
     adding, taking = operation == RowOperation.ADD, operation == RowOperation.WITHDRAW
     unnamed = columns["token"] == _NO_TOKEN
-    known_type = np.isin(columns["type"], list(IdentifierType))
+    known_type = is_member(IdentifierType, columns["type"])
     yield (
         "operation",
         "ADD, AMEND or WITHDRAW",
@@ -173,22 +182,22 @@ def _form_rules(frame: ContributionFrame) -> Iterator[Rule]:
         yield name, "0 in WITHDRAW", taking & (columns[name] != 0)
 
 
-def _category_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
-    columns, table = frame.columns, _category_table(call.taxonomy)
+def _category_rules(terms: RowTerms, frame: Rows) -> Iterator[Rule]:
+    columns, table = frame.columns, _category_table(terms.taxonomy)
     category = columns["category"]
     giving = columns["operation"] != RowOperation.WITHDRAW
     yield "category", "a category of the taxonomy", ~table.known[category]
     if not giving.any():
         return
-    rights = call.agreement.contribution
+    rights = terms.rights
     yield "category", "one that may be shared", giving & ~table.shareable[category]
     yield (
         "category",
         "one that the agreement lets you contribute",
         giving & ~has_bit(rights.category_bits, category),
     )
-    if call.caller.caller_id != HUB_PARTNER_ID:
-        allowing = category == call.taxonomy.allowlist_bit
+    if terms.partner_id != HUB_PARTNER_ID:
+        allowing = category == terms.taxonomy.allowlist_bit
         yield "category", "the allowlist is the hub's own", giving & allowing
     adding = columns["operation"] == RowOperation.ADD
     yield (
@@ -197,7 +206,7 @@ def _category_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
         adding & ~table.subject_types[category, columns["type"]],
     )
     source_class = columns["source_class"]
-    known = np.isin(source_class, list(SourceClass))
+    known = is_member(SourceClass, source_class)
     yield "source_class", "a known source class", giving & ~known
     yield (
         "source_class",
@@ -206,8 +215,8 @@ def _category_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
     )
 
 
-def _value_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
-    columns, table = frame.columns, _category_table(call.taxonomy)
+def _value_rules(terms: RowTerms, frame: Rows) -> Iterator[Rule]:
+    columns, table = frame.columns, _category_table(terms.taxonomy)
     category, expiry = columns["category"], columns["expiry_day"].astype(np.int64)
     giving = columns["operation"] != RowOperation.WITHDRAW
     severity, evidence = columns["severity"], columns["evidence"]
@@ -227,23 +236,23 @@ def _value_rules(call: Call, frame: ContributionFrame) -> Iterator[Rule]:
         ),
     )
     basis = columns["legal_basis"]
-    yield "legal_basis", "a known legal basis", giving & ~np.isin(basis, list(LegalBasis))
+    yield "legal_basis", "a known legal basis", giving & ~is_member(LegalBasis, basis)
     if not frame.consent_named:
         yield (
             "legal_basis",
             "CONSENT with a reference in open",
             giving & (basis == LegalBasis.CONSENT),
         )
-    yield "event_day", "not in the future", giving & (columns["event_day"] > call.day)
+    yield "event_day", "not in the future", giving & (columns["event_day"] > terms.day)
     endless = expiry == 0
     yield (
         "expiry_day",
         "a last day, which this category must have",
         giving & endless & ~table.expiry_optional[category],
     )
-    yield "expiry_day", "not in the past", giving & ~endless & (expiry < call.day)
+    yield "expiry_day", "not in the past", giving & ~endless & (expiry < terms.day)
     cap = table.cap_days[category]
-    yield "expiry_day", "within the category's cap", giving & (cap > 0) & (expiry > call.day + cap)
+    yield "expiry_day", "within the category's cap", giving & (cap > 0) & (expiry > terms.day + cap)
 
 
 def _identity_rules(frame: ContributionFrame) -> list[Rule]:

@@ -138,6 +138,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """ABORTED: the object was changed since it was read.
     Metadata: version. Sample: {version: "4"}.
     """
+    ERROR_REASON_IMPORT_OUTDATED: _ErrorReason.ValueType  # 38
+    """ABORTED: the staged rows were checked by something that has changed: `frames` of the partner,
+    `agreement`, `epoch`, `taxonomy` or `day`; check them again.
+    Metadata: changed. Sample: {changed: "agreement"}.
+    """
     ERROR_REASON_RESOURCE_NOT_FOUND: _ErrorReason.ValueType  # 26
     """NOT_FOUND: a named object does not exist. An empty look-up is an answer, never this.
     Metadata: resource. Sample: {resource: "partner"}.
@@ -297,6 +302,11 @@ Metadata: none.
 ERROR_REASON_STALE_VERSION: ErrorReason.ValueType  # 25
 """ABORTED: the object was changed since it was read.
 Metadata: version. Sample: {version: "4"}.
+"""
+ERROR_REASON_IMPORT_OUTDATED: ErrorReason.ValueType  # 38
+"""ABORTED: the staged rows were checked by something that has changed: `frames` of the partner,
+`agreement`, `epoch`, `taxonomy` or `day`; check them again.
+Metadata: changed. Sample: {changed: "agreement"}.
 """
 ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 26
 """NOT_FOUND: a named object does not exist. An empty look-up is an answer, never this.

@@ -788,3 +788,75 @@ class RevokeCertificateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RevokeCertificateResponse: _TypeAlias = RevokeCertificateResponse  # noqa: Y015
+
+@_typing.final
+class CommitImportRequest(_message.Message):
+    """CommitImportRequest names what was staged."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.bytes
+    """import_id: 16 bytes, else REQUEST_MALFORMED; an unknown one is RESOURCE_NOT_FOUND. Committed
+    again it is answered with its first commit.
+    """
+    partner_id: _builtins.str
+    """partner_id: whose listings they are; else RESOURCE_NOT_FOUND."""
+    row_count: _builtins.int
+    """row_count: how many were staged, else REQUEST_MALFORMED."""
+    digest: _builtins.bytes
+    """digest: BLAKE2b of the checksums of the staged parts in their order, 32 bytes; else
+    REQUEST_MALFORMED.
+    """
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.bytes = ...,
+        partner_id: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+        digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "import_id", b"import_id", "partner_id", b"partner_id", "row_count", b"row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommitImportRequest: _TypeAlias = CommitImportRequest  # noqa: Y015
+
+@_typing.final
+class CommitImportResponse(_message.Message):
+    """CommitImportResponse says where the listings stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    LAST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    REPEATED_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    first_sequence: _builtins.int
+    """first_sequence: the first sequence that they take."""
+    last_sequence: _builtins.int
+    """last_sequence: the last."""
+    repeated: _builtins.bool
+    """repeated: it was committed before; nothing was done now."""
+    entry_index: _builtins.int
+    """entry_index: place of the entry of the commit in the audit log."""
+    def __init__(
+        self,
+        *,
+        first_sequence: _builtins.int = ...,
+        last_sequence: _builtins.int = ...,
+        repeated: _builtins.bool = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "first_sequence", b"first_sequence", "last_sequence", b"last_sequence", "repeated", b"repeated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommitImportResponse: _TypeAlias = CommitImportResponse  # noqa: Y015

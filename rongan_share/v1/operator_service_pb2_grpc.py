@@ -85,6 +85,11 @@ class OperatorServiceStub(object):
                 request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.RevokeCertificateRequest.SerializeToString,
                 response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.RevokeCertificateResponse.FromString,
                 _registered_method=True)
+        self.CommitImport = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/CommitImport',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServiceServicer(object):
@@ -171,6 +176,17 @@ class OperatorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CommitImport(self, request, context):
+        """CommitImport makes the rows that `rongan-hub import` has staged in the hub's store visible, all
+        at once and under one entry. It costs the partner nothing. RESOURCE_NOT_FOUND for an unknown
+        import or partner; IMPORT_OUTDATED if the rows must be checked again, as what they were checked
+        by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
+        AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -223,6 +239,11 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.RevokeCertificate,
                     request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.RevokeCertificateRequest.FromString,
                     response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.RevokeCertificateResponse.SerializeToString,
+            ),
+            'CommitImport': grpc.unary_unary_rpc_method_handler(
+                    servicer.CommitImport,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -496,6 +517,33 @@ class OperatorService(object):
             '/rongan_share.v1.OperatorService/RevokeCertificate',
             rongan__share_dot_v1_dot_operator__service__pb2.RevokeCertificateRequest.SerializeToString,
             rongan__share_dot_v1_dot_operator__service__pb2.RevokeCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CommitImport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/CommitImport',
+            rongan__share_dot_v1_dot_operator__service__pb2.CommitImportRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.CommitImportResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -74,6 +74,13 @@ class OperatorServiceStub:
     """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
     RESOURCE_NOT_FOUND for a serial number that is not registered.
     """
+    CommitImport: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.CommitImportRequest, _operator_service_pb2.CommitImportResponse]
+    """CommitImport makes the rows that `rongan-hub import` has staged in the hub's store visible, all
+    at once and under one entry. It costs the partner nothing. RESOURCE_NOT_FOUND for an unknown
+    import or partner; IMPORT_OUTDATED if the rows must be checked again, as what they were checked
+    by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
+    AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
+    """
 
 @_typing.type_check_only
 class OperatorServiceAsyncStub(OperatorServiceStub):
@@ -117,6 +124,13 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     RevokeCertificate: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.RevokeCertificateRequest, _operator_service_pb2.RevokeCertificateResponse]  # type: ignore[assignment]
     """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
     RESOURCE_NOT_FOUND for a serial number that is not registered.
+    """
+    CommitImport: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.CommitImportRequest, _operator_service_pb2.CommitImportResponse]  # type: ignore[assignment]
+    """CommitImport makes the rows that `rongan-hub import` has staged in the hub's store visible, all
+    at once and under one entry. It costs the partner nothing. RESOURCE_NOT_FOUND for an unknown
+    import or partner; IMPORT_OUTDATED if the rows must be checked again, as what they were checked
+    by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
+    AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
     """
 
 class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -218,6 +232,19 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operator_service_pb2.RevokeCertificateResponse, _abc.Awaitable[_operator_service_pb2.RevokeCertificateResponse]]:
         """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
         RESOURCE_NOT_FOUND for a serial number that is not registered.
+        """
+
+    @_abc_1.abstractmethod
+    def CommitImport(
+        self,
+        request: _operator_service_pb2.CommitImportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.CommitImportResponse, _abc.Awaitable[_operator_service_pb2.CommitImportResponse]]:
+        """CommitImport makes the rows that `rongan-hub import` has staged in the hub's store visible, all
+        at once and under one entry. It costs the partner nothing. RESOURCE_NOT_FOUND for an unknown
+        import or partner; IMPORT_OUTDATED if the rows must be checked again, as what they were checked
+        by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
+        AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
         """
 
 def add_OperatorServiceServicer_to_server(servicer: OperatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -137,6 +137,12 @@ class Reason(Enum):
     STALE_VERSION = Refusal(
         "ABORTED", "the object was changed since it was read", ("version",), Retry.RE_READ
     )
+    IMPORT_OUTDATED = Refusal(
+        "ABORTED",
+        "what the staged rows were checked by has changed; check them again",
+        ("changed",),
+        Retry.RE_READ,
+    )
     RESOURCE_NOT_FOUND = Refusal("NOT_FOUND", "no such object", ("resource",), Retry.NEVER)
     RESOURCE_EXISTS = Refusal(
         "ALREADY_EXISTS", "an object of this name exists", ("resource",), Retry.NEVER
