@@ -14,6 +14,7 @@ from rongan_share.cli.agreement import agreement
 from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
 from rongan_share.cli.health import health
+from rongan_share.cli.import_listings import import_listings
 from rongan_share.cli.init import init
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
@@ -40,7 +41,7 @@ def rongan_hub() -> None:
     """Does nothing by itself: the options are kept for the command that follows."""
 
 
-for command in (init, serve, health, status, partner, agreement, cert, audit):
+for command in (init, serve, health, status, partner, agreement, cert, audit, import_listings):
     rongan_hub.add_command(command)
 
 

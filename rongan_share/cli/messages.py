@@ -139,6 +139,29 @@ _HELP: Mapping[str, tuple[str, str]] = MappingProxyType(
             "根证书（供机构识别中心）的副本文件。",
         ),
         "help.cert_revoke": ("Shuts a certificate out for ever.", "永久吊销证书。"),
+        "help.import": (
+            (
+                "Imports the listings of FILE, their tokens given, for a partner: CSV, Parquet, or "
+                "a folder of packed columns. All become visible at once, or none. Say the same "
+                "again to go on after a break. Works on the hub's machine, serving or not."
+            ),
+            (
+                "为机构批量导入 FILE 中的名单（令牌已算好）：CSV、Parquet 或列文件夹。"
+                "全部同时生效，否则全不生效；中断后重复同一命令即可续传。"
+                "须在中心所在机器上运行，中心运行与否均可。"
+            ),
+        ),
+        "help.import_for": ("Whose listings they are.", "名单所属机构。"),
+        "help.import_format": ("How FILE is written.", "文件格式。"),
+        "help.import_dry_run": ("Only checks every row.", "只检查，不导入。"),
+        "help.import_abandon": (
+            "Drops what is staged of FILE and not visible yet.",
+            "丢弃 FILE 已暂存但未生效的部分。",
+        ),
+        "help.import_consent": (
+            "The hub holds the references of rows whose legal basis is CONSENT.",
+            "法律依据为 CONSENT 的记录，其同意凭证由中心留存。",
+        ),
         "help.audit": (
             "Reads the audit log in the home, whether the hub runs or not.",
             "读取主目录中的审计日志，中心运行与否均可。",
@@ -210,6 +233,22 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "method": ("method", "方法"),
         "decision": ("decision", "结果"),
         "details": ("details", "明细"),
+        "rows_read": ("rows read", "读取行数"),
+        "import_added": ("listings made", "新增名单"),
+        "import_would_add": ("listings it would make", "将新增名单"),
+        "import_unchanged": ("rows that live already", "已存在的行"),
+        "import_taken_up": ("of them staged before", "其中此前已暂存"),
+        "import_abandoned": ("staged rows dropped", "已丢弃暂存行"),
+        "import_dry_run": ("nothing was imported", "未导入任何内容"),
+        "import_repeated": ("this file was imported before", "该文件此前已导入"),
+        "import_changed": (
+            "this is not the file of which rows are staged; drop them with --abandon",
+            "文件与已暂存的不是同一份；请用 --abandon 丢弃后重试",
+        ),
+        "sequences": ("sequences", "名单序号"),
+        "rows_per_second": ("rows a second", "每秒行数"),
+        "progress_import": ("importing", "导入"),
+        "progress_rate": ("{rate} rows/s", "{rate} 行/秒"),
         "progress_verify": ("verifying", "核验"),
         "damaged": (
             "the store is damaged in table {table} at key {key_hex}",

@@ -1,11 +1,13 @@
-"""Housekeeping: frees reader slots of dead processes and forgets outdated frames and questions."""
+"""Housekeeping: frees reader slots of dead processes, forgets what is outdated."""
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import Clock, nanoseconds
 from rongan_share.ledger.environment import Table
+from rongan_share.ledger.imports import KEPT_NS, ImportState, drop_staged, list_imports
 from rongan_share.ledger.streams import FRAME_MEMORY_NS, REPEAT_MEMORY_NS, list_outdated
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 SLICE_KEYS = 1_000
 """Keys looked through in one transaction, so that none is held for long."""
 
+_log = logging.getLogger(__name__)
 _MEMORY_NS = {Table.FRAMES: FRAME_MEMORY_NS, Table.REPEATS: REPEAT_MEMORY_NS}
 
 
@@ -29,7 +32,20 @@ class Housekeeping:
     def round(self, stopping: Event) -> int:
         """Does one round, or a part of it if the hub stops; returns how many keys it forgot."""
         self._ledger.reclaim_readers()
+        self._drop_imports(stopping)
         return sum(self._forget(table, stopping) for table in _MEMORY_NS)
+
+    def _drop_imports(self, stopping: Event) -> None:
+        """Removes what was staged and never committed, once nobody goes on with it."""
+        before_ns = nanoseconds(self._clock.now()) - KEPT_NS
+        with self._ledger.read() as txn:
+            staged = [each for each in list_imports(txn) if not each[1].committed]
+        for import_id, record in staged:
+            if stopping.is_set():
+                return
+            if record.state is ImportState.DROPPED or record.touched_ns < before_ns:
+                drop_staged(self._ledger, import_id)
+                _log.info("an import was dropped import_id=%s", import_id.hex())
 
     def _forget(self, table: Table, stopping: Event) -> int:
         before_ns = nanoseconds(self._clock.now()) - _MEMORY_NS[table]

@@ -1,0 +1,121 @@
+"""``rongan-hub import``: millions of listings from a file, all visible at once."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from partner_sdk.cli.settings import example
+from rongan_share.cli.importing.committing import hub_of
+from rongan_share.cli.importing.job import ImportJob
+from rongan_share.cli.importing.outcome import Outcome
+from rongan_share.cli.importing.packed import PackedSource
+from rongan_share.cli.importing.progress import rows_progress
+from rongan_share.cli.importing.store import ImportStore
+from rongan_share.cli.importing.tables import TableSource
+from rongan_share.cli.messages import say
+from rongan_share.cli.options import Options, shared_options
+from rongan_share.clock import monotonic_ns
+from rongan_share.wire.taxonomy import packaged_taxonomy
+
+if TYPE_CHECKING:
+    from rongan_share.cli.importing.blocks import Source
+
+_SWITCH_SECONDS = 0.0005
+_FORMATS = ("csv", "parquet", "packed")
+_ENDINGS = {".parquet": "parquet", ".pq": "parquet"}
+
+
+@click.command(
+    "import",
+    help=say("help.import"),
+    epilog=example("rongan-hub --home hub --as alice import --partner bank-a listings.parquet"),
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--partner", "partner_id", required=True, metavar="ID", help=say("help.import_for"))
+@click.option(
+    "--format", "kind", type=click.Choice(_FORMATS), default=None, help=say("help.import_format")
+)
+@click.option("--dry-run", is_flag=True, help=say("help.import_dry_run"))
+@click.option("--abandon", is_flag=True, help=say("help.import_abandon"))
+@click.option("--consent", is_flag=True, help=say("help.import_consent"))
+@shared_options()
+@click.pass_obj
+def import_listings(
+    options: Options,
+    file: Path,
+    *,
+    partner_id: str,
+    kind: str | None,
+    dry_run: bool,
+    abandon: bool,
+    consent: bool,
+) -> None:
+    """Checks, stages and commits; goes on where it was broken off."""
+    if not (dry_run or abandon or options.operator):
+        raise click.UsageError(say("missing_operator"))
+    settings = options.load_settings()
+    source = _source_of(file, kind)
+    # The thread that holds LMDB's lock must not wait long for those that compute.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    began = monotonic_ns()
+    with ImportStore(settings) as store, rows_progress(source) as on_rows:
+        job = ImportJob(
+            store, source, partner_id=partner_id, consent_named=consent, on_rows=on_rows
+        )
+        if abandon:
+            dropped = job.abandon()
+        elif dry_run:
+            outcome = job.check()
+        else:
+            outcome = job.run(partial(hub_of, options, store))
+    if abandon:
+        options.show({"abandoned": dropped}, [("import_abandoned", dropped)])
+        return
+    _show(options, outcome, (monotonic_ns() - began) / 1e9, dry_run=dry_run)
+
+
+def _source_of(file: Path, kind: str | None) -> Source:
+    chosen = kind or ("packed" if file.is_dir() else _ENDINGS.get(file.suffix.lower(), "csv"))
+    if chosen == "packed":
+        return PackedSource(file)
+    return TableSource(file, chosen, packaged_taxonomy())
+
+
+def _show(options: Options, outcome: Outcome, seconds: float, *, dry_run: bool) -> None:
+    rate = round(outcome.rows_read / seconds)
+    facts = {
+        "dry_run": dry_run,
+        "import_id": outcome.import_id.hex(),
+        "rows_read": outcome.rows_read,
+        "added": outcome.added,
+        "unchanged": outcome.unchanged,
+        "taken_up": outcome.taken_up,
+        "first_sequence": outcome.first_sequence,
+        "last_sequence": outcome.last_sequence,
+        "entry_index": outcome.entry_index,
+        "repeated": outcome.repeated,
+        "seconds": round(seconds, 3),
+        "rows_per_second": rate,
+    }
+    lines: list[tuple[str, object]] = [
+        ("rows_read", outcome.rows_read),
+        ("import_unchanged", outcome.unchanged),
+    ]
+    if dry_run:
+        lines += [("import_would_add", outcome.added), ("", say("import_dry_run"))]
+    else:
+        lines.append(("import_added", outcome.added))
+        if outcome.taken_up:
+            lines.append(("import_taken_up", outcome.taken_up))
+        if outcome.first_sequence:
+            lines.append(("sequences", f"{outcome.first_sequence}-{outcome.last_sequence}"))
+            lines.append(("entry_index", outcome.entry_index))
+        if outcome.repeated:
+            lines.append(("", say("import_repeated")))
+    lines.append(("rows_per_second", f"{rate:,}"))
+    options.show(facts, lines)

@@ -1,0 +1,60 @@
+"""What a partner contributed while its import was staged, held against the staged rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rongan_share.columns.journal_reader import JournalReader
+from rongan_share.columns.run import OwnedQuestion
+from rongan_share.wire.vocabulary import RowOperation
+
+if TYPE_CHECKING:
+    from rongan_share.columns.owner_keys import OwnerKeys
+    from rongan_share.columns.run import Run
+    from rongan_share.ledger.environment import Ledger
+    from rongan_share.ledger.imports import ImportRecord
+    from rongan_share.ledger.journal import JournalFrame
+
+
+def touches(
+    ledger: Ledger, record: ImportRecord, *, run: Run, owner_keys: OwnerKeys, until: int
+) -> bool:
+    """Tells whether what a partner has had accepted meanwhile may change what was judged.
+
+    Args:
+        ledger: The ledger.
+        record: The import; its rows were judged by what was accepted up to `checked_sequence`.
+        run: Its rows.
+        owner_keys: Makes the keys of the run's second index.
+        until: Sequence of the partner's last frame.
+    """
+    reader = JournalReader(ledger)
+    sequence = record.checked_head
+    while sequence < until:
+        frames = reader.next(sequence)
+        if not frames:
+            return True
+        sequence = frames[-1].sequence
+        own = [
+            frame for frame in frames if frame.header.partner_number == record.ruling.partner_number
+        ]
+        if any(_touches(frame, record, run, owner_keys=owner_keys) for frame in own):
+            return True
+    return False
+
+
+def _touches(frame: JournalFrame, record: ImportRecord, run: Run, *, owner_keys: OwnerKeys) -> bool:
+    operation = frame.columns["operation"]
+    if record.rows_read > record.row_count and (operation != RowOperation.ADD).any():
+        # It may be about a listing on whose account a row was left out.
+        return True
+    made = operation == RowOperation.ADD
+    reference = frame.columns["reference"][made]
+    category, token = frame.columns["category"][made], frame.columns["token"][made]
+    number = record.ruling.partner_number
+    partners = np.full(reference.size, number, np.uint32)
+    low, high = owner_keys.ranges(partners, reference, category, token=token)
+    asked = OwnedQuestion(number, reference, category, token, low, high)
+    return bool(run.find_owned(asked).query.size)
