@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from rongan_share.clock import instant_of
 from rongan_share.columns.build import follow
 from rongan_share.columns.freeze import Freezer, newest
 from rongan_share.columns.frozen import FrozenColumns
+from rongan_share.columns.imported import ImportedColumns
 from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.errors import ForgottenError
@@ -25,10 +25,11 @@ from rongan_share.ledger.compacted import get_compacted
 from rongan_share.ledger.compaction import Compactor
 from rongan_share.ledger.counters import put_list_sequence
 from rongan_share.ledger.environment import Ledger
-from rongan_share.ledger.journal import JournalFrame, PackedFrame, find_seal
+from rongan_share.ledger.journal import JournalFrame, find_seal
 from rongan_share.model.listing import VALUE_COLUMNS
 from rongan_share.wire.vocabulary import RowOperation
 from tests.support.clock import FakeClock
+from tests.support.segments import append_import, packed, publish_columns
 from tests.unit.columns.test_columns_machine import (
     EMPTY,
     ORIGIN,
@@ -58,21 +59,15 @@ class Killed(threading.Event):
 
 def append(ledger: Ledger, frame: JournalFrame) -> None:
     """Writes a frame; its sequence is its time."""
-    packed = PackedFrame(
-        dataclasses.replace(frame.header, time_ns=frame.sequence),
-        {name: column.tobytes() for name, column in frame.columns.items()},
-        pair_rows=frame.pair_rows,
-        pair_ids=frame.pair_ids,
-    )
     with ledger.write() as txn:
-        packed.append(txn, frame.sequence)
+        packed(frame).append(txn, frame.sequence)
         put_list_sequence(txn, frame.sequence)
 
 
-def read_on(reader: JournalReader, snapshot: Snapshot) -> Snapshot:
+def read_to_end(reader: JournalReader, snapshot: Snapshot) -> Snapshot:
     """Follows the journal to its end."""
-    while frames := reader.next(snapshot.sequence):
-        snapshot = follow(snapshot, frames)
+    while (fresh := reader.read_on(snapshot)) is not snapshot:
+        snapshot = fresh
     return snapshot
 
 
@@ -95,6 +90,7 @@ class Compaction(RuleBasedStateMachine):
         Ledger.create(folder / "ledger")
         self.ledger = Ledger(folder / "ledger")
         self.columns = FrozenColumns(folder / "columns", ORIGIN, EMPTY.owner_keys)
+        self.imported = ImportedColumns(self.columns)
         self.begin_reading(from_columns=False)
 
     @rule(
@@ -125,6 +121,27 @@ class Compaction(RuleBasedStateMachine):
             )
         self.history.append(partner, rows)
         append(self.ledger, self.history.frames[-1])
+
+    @rule(
+        first=st.sampled_from(REFERENCES), part_count=st.sampled_from([1, 1, 2]), own=st.booleans()
+    )
+    def bring_in(self, *, first: bytes, part_count: int, own: bool) -> None:
+        """An import of what is not listed, with columns of its own or without."""
+        partner, value = PARTNERS[0], dict.fromkeys(VALUE_COLUMNS, part_count)
+        begun = len(self.history.frames)
+        for reference in [first, *(each for each in REFERENCES if each != first)][:part_count]:
+            # The other one is never withdrawn, so that there is always something to import.
+            for some in (reference, bytes([len(self.history.frames) + 10]) * 16):
+                identity = (partner, some, 1, some[::-1])
+                if self.history.owned(partner, identity[1:]) is None:
+                    rows = [(RowOperation.ADD, identity, value)]
+                    self.history.append(partner, rows)
+                    break
+        frames = self.history.frames[begun:]
+        segment = append_import(self.ledger, frames)
+        if own and len(frames) == 1:
+            keys = EMPTY.owner_keys
+            publish_columns(self.imported, segment, frames[0], owner_keys=keys)
 
     @rule(
         back=st.sampled_from([0, 0, 0, 1, 3]),
@@ -158,14 +175,14 @@ class Compaction(RuleBasedStateMachine):
     @rule(from_columns=st.booleans())
     def begin_reading(self, *, from_columns: bool) -> None:
         """Somebody begins to read, from columns on or from the beginning."""
-        self.reader = JournalReader(self.ledger, most_frames=2)
+        self.reader = JournalReader(self.ledger, self.imported, most_frames=2)
         self.reading = newest(self.ledger, self.columns) if from_columns else EMPTY
 
     @rule()
     def read_some(self) -> None:
         """They read on, or are told to begin again."""
         try:
-            self.reading = follow(self.reading, self.reader.next(self.reading.sequence))
+            self.reading = self.reader.read_on(self.reading)
         except ForgottenError:
             self.begin_reading(from_columns=False)
 
@@ -173,7 +190,7 @@ class Compaction(RuleBasedStateMachine):
     def read_to_the_end(self) -> None:
         """They find every listing that there is, or are told to begin again."""
         try:
-            self.reading = read_on(self.reader, self.reading)
+            self.reading = read_to_end(self.reader, self.reading)
         except ForgottenError:
             self.begin_reading(from_columns=False)
         else:
@@ -182,9 +199,9 @@ class Compaction(RuleBasedStateMachine):
     @invariant()
     def rebuilt_from_the_journal(self) -> None:
         """The journal alone, and with the columns that there are, gives every listing."""
-        verify_listings(read_on(JournalReader(self.ledger), EMPTY), self.history)
-        begun = newest(self.ledger, self.columns)
-        verify_listings(read_on(JournalReader(self.ledger), begun), self.history)
+        verify_listings(read_to_end(JournalReader(self.ledger), EMPTY), self.history)
+        reader, begun = JournalReader(self.ledger, self.imported), newest(self.ledger, self.columns)
+        verify_listings(read_to_end(reader, begun), self.history)
 
     def teardown(self) -> None:
         """Lets the store go."""
