@@ -16,6 +16,7 @@ from benchmarks import (
     rows_coalesced,
     rows_contribution,
     rows_frames,
+    rows_import,
     rows_memory,
     rows_others,
     rows_start,
@@ -43,6 +44,7 @@ FAMILIES: tuple[Family, ...] = (
     *rows_tokens.FAMILIES,
     *rows_others.FAMILIES,
     *rows_coalesced.FAMILIES,
+    *rows_import.FAMILIES,
     *rows_writes.FAMILIES,
     *rows_contribution.FAMILIES,
 )

@@ -50,6 +50,7 @@ AIMS = {
     "others_p99_ratio": Aim(2, 1.3),
     "workers_2_vs_1": Aim(1.1, 1.0),
     "streams_1478_rss_mb": Aim(400, 200),
+    "import_rows_per_s": Aim(1e6, 3e6),
     "tokens_per_s": Aim(1e6, 1.6e6),
     "tokens_sm3_per_s": Aim(0.6e6, 0.6e6),
 }

@@ -6,13 +6,20 @@ mixed into 16 bytes, so that listed and unlisted ones look alike and none need b
 
 from __future__ import annotations
 
+import argparse
+import json
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from rongan_share.cli.importing.packed import FORMAT, MANIFEST
+from rongan_share.clock import SystemClock
 from rongan_share.ledger.counters import put_last_of_partner, put_list_sequence
 from rongan_share.ledger.journal import PackedFrame, RowsHeader
+from rongan_share.wire.days import shanghai_day
 from rongan_share.wire.frames import MAX_FRAME_ROWS
 from rongan_share.wire.vocabulary import (
     Evidence,
@@ -42,6 +49,7 @@ FIRST_EPOCH = 1
 _CATEGORY_BIT = 1
 _EXPIRY_DAYS = 60
 _GROUP_FRAMES = 16
+_PACKED_ROWS = 1 << 18
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
 
@@ -148,6 +156,44 @@ def load_journal(
                 put_list_sequence(txn, sequence)
 
 
+def write_packed(folder: Path, population: Population) -> None:
+    """Writes the listings as packed columns for `rongan-hub import`, tokens as partners make them.
+
+    Any number of them, a part at a time. Those that share a token have references of their own, so
+    all may be one partner's.
+
+    Args:
+        folder: Where; made if it is not there.
+        population: What is listed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files: dict[str, BinaryIO] = {}
+        for first in range(0, population.listing_count, _PACKED_ROWS):
+            count = min(_PACKED_ROWS, population.listing_count - first)
+            columns = columns_of(
+                population.token_numbers(first, count),
+                np.arange(first, first + count, dtype=np.uint64),
+                population.day,
+            )
+            for name, column in columns.items():
+                if name not in files:
+                    files[name] = stack.enter_context((folder / f"{name}.bin").open("wb"))
+                files[name].write(column)
+    manifest = {"format": FORMAT, "rows": population.listing_count, "epoch": FIRST_EPOCH}
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+
+
+def main() -> None:
+    """Writes as many listings as are asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.listings", description=__doc__)
+    parser.add_argument("count", type=int, help="how many")
+    parser.add_argument("folder", type=Path, help="where their packed columns go")
+    arguments = parser.parse_args()
+    today = shanghai_day(SystemClock().now())
+    write_packed(arguments.folder, Population(arguments.count, today))
+
+
 def _pack(header: RowsHeader, columns: dict[str, bytes]) -> PackedFrame:
     no_rows, no_ids = np.zeros(0, "<u4"), np.zeros(0, "<u8")
     return PackedFrame(header, columns, pair_rows=no_rows, pair_ids=no_ids)
@@ -163,3 +209,7 @@ def _mix(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     for shift, factor in _MIX:
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * factor
     return mixed ^ (mixed >> np.uint64(31))
+
+
+if __name__ == "__main__":
+    main()
