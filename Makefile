@@ -22,7 +22,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check gen format bench soak dev-pki docs system
+.PHONY: help demo test check gen format bench bench-large soak dev-pki docs system
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ format: $(VENV) ## format the code and mend what can be mended
 
 bench: $(VENV) ## measure, under 15 minutes; ONLY=name,name picks rows
 	@.venv/bin/python -m benchmarks $(ONLY)
+
+bench-large: $(VENV) ## 1, 10 and 100 million listings: some 15 minutes, 25 GB of disk; SIZES=n,n picks others
+	@.venv/bin/python -m benchmarks.large $(if $(SIZES),--sizes $(SIZES))
 
 soak: $(VENV) ## 30 minutes under an even load: memory, files, descriptors; MINUTES=1 for a short one
 	@.venv/bin/python -m benchmarks.soak --minutes $(MINUTES)

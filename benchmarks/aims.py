@@ -51,6 +51,11 @@ AIMS = {
     "workers_2_vs_1": Aim(1.1, 1.0),
     "streams_1478_rss_mb": Aim(400, 200),
     "import_rows_per_s": Aim(1e6, 3e6),
+    "rate_100m_vs_1m": Aim(0.7, 0.9),
+    "freeze_100m_s": Aim(120, 40),
+    "restart_100m_s": Aim(15, 5),
+    "worker_rss_100m_mb": Aim(200, 120),
+    "disk_bytes_per_listing": Aim(150, 110),
     "tokens_per_s": Aim(1e6, 1.6e6),
     "tokens_sm3_per_s": Aim(0.6e6, 0.6e6),
 }

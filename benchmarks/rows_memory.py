@@ -26,14 +26,19 @@ def _memory(world: World) -> list[Result]:
 
 
 def _disk(world: World) -> list[Result]:
+    both, store = disk_bytes(world)
+    note = f"journal and log {store:.1f}, columns {both - store:.1f}"
+    return [median_of("disk_bytes_per_listing", [both], unit="bytes", note=note)]
+
+
+def disk_bytes(world: World) -> tuple[float, float]:
+    """Returns the bytes on disk for each loaded listing: all, and without the columns."""
     folder = world.settings.data_directory
     columns = sum(path.stat().st_size for path in (folder / FOLDER).rglob("*") if path.is_file())
     # The file of the store is sparse at its end, so blocks are counted.
     store = sum(path.stat().st_blocks * 512 for path in folder.iterdir() if path.is_file())
     count = world.scale.listing_count
-    note = f"journal and log {store / count:.1f}, columns {columns / count:.1f}"
-    value = (columns + store) / count
-    return [median_of("disk_bytes_per_listing", [value], unit="bytes", note=note)]
+    return (columns + store) / count, store / count
 
 
 FAMILIES = (
