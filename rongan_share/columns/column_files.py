@@ -32,11 +32,11 @@ def near(index: KeyIndex) -> KeyIndex:
 
     A file's pages of 4 KiB cost each step through them a second miss, that of the page's address.
     """
-    columns = (index.keys, index.order, index.starts)
+    columns = (index.keys, index.order, index.starts, index.sieve)
     if sum(column.nbytes for column in columns) > _NEAR_BYTES:
         return index
-    keys, order, starts = (read_only(column.copy()) for column in columns)
-    return KeyIndex(keys, order, starts, index.shift, index.sieve)
+    keys, order, starts, sieve = (read_only(column.copy()) for column in columns)
+    return KeyIndex(keys, order, starts, index.shift, sieve)
 
 
 class ColumnWriter:

@@ -12,7 +12,7 @@ try:
     from rongan_share.columns.compiled.judge import judge as judge_compiled
     from rongan_share.columns.compiled.memory import run_table
     from rongan_share.columns.compiled.search import find_places
-    from rongan_share.columns.compiled.sieve import make_sieve
+    from rongan_share.columns.compiled.sieve import make_sieve as make_sieve_compiled
     from rongan_share.columns.compiled.sorting import sort_ids
 
     COMPILED = True
@@ -48,9 +48,17 @@ def table_of(runs: tuple[Run, ...]) -> NDArray[np.int64]:
     return run_table(runs)
 
 
-def sieve_of(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Makes what lets a look-up pass over most keys that are not there; empty if not compiled."""
-    return make_sieve(keys) if COMPILED else np.zeros(0, np.uint64)
+def sieve_of(keys: NDArray[np.uint64], shift: int, *, first: int, count: int) -> NDArray[np.uint64]:
+    """Makes what lets a look-up pass over most keys that are not there: a word for each bucket.
+
+    Args:
+        keys: Of the buckets, ascending.
+        shift: By how many bits a key is shifted right to give its bucket.
+        first: The first bucket.
+        count: How many buckets.
+    """
+    make = make_sieve_compiled if COMPILED else kernel_numpy.make_sieve
+    return make(keys, shift, first=first, count=count)
 
 
 def sort(ids: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -101,6 +101,21 @@ def fold_rows(rows: NDArray[np.void], view: View) -> FoldRows:
     )
 
 
+def make_sieve(
+    keys: NDArray[np.uint64], shift: int, *, first: int, count: int
+) -> NDArray[np.uint64]:
+    """Makes the sieve of some buckets; see `kernel.sieve_of`."""
+    words = np.zeros(count, np.uint64)
+    if keys.size:
+        bits = np.zeros(keys.size, np.uint64)
+        for low in (0, 6, 12, 18):
+            bits |= np.uint64(1) << ((keys >> np.uint64(low)) & np.uint64(63))
+        bucket = (keys >> np.uint64(shift)).astype(np.int64) - first
+        begins = np.flatnonzero(np.diff(bucket, prepend=-1))
+        words[bucket[begins]] = np.bitwise_or.reduceat(bits, begins)
+    return words
+
+
 def find_places(
     keys: NDArray[np.uint64], low: NDArray[np.uint64], high: NDArray[np.uint64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

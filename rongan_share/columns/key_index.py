@@ -27,8 +27,8 @@ class KeyIndex(NamedTuple):
         order: u32, place of the row of each key.
         starts: u32, place in `keys` of the first key of each bucket, and behind the last.
         shift: By how many bits a key is shifted right to give its bucket.
-        sieve: u64, tells of most keys that are not there that they are not; empty where look-ups
-            do without.
+        sieve: u64 for each bucket, tells of most keys that are not there that they are not; empty
+            where look-ups do without.
     """
 
     keys: NDArray[np.uint64]
@@ -55,7 +55,9 @@ class KeyIndex(NamedTuple):
 
     def sieved(self) -> KeyIndex:
         """Returns the index with a sieve, for keys of which most that are asked are not there."""
-        return self._replace(sieve=kernel.sieve_of(self.keys))
+        count = 1 << (_KEY_BITS - self.shift)
+        sieve = kernel.sieve_of(self.keys, self.shift, first=0, count=count)
+        return self._replace(sieve=read_only(sieve))
 
     def laid_over(self, older: KeyIndex, older_places: NDArray[np.uint32] | None) -> KeyIndex:
         """Merges two indexes whose rows were joined, older ones first.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import numpy as np
 
+from rongan_share.columns import kernel
 from rongan_share.columns.checksum import file_digests
 from rongan_share.columns.column_files import ColumnWriter, map_column, near
 from rongan_share.columns.key_index import NO_SIEVE, KeyIndex
@@ -25,6 +27,7 @@ COLUMNS = {
     "token_keys": np.dtype("<u8"),
     "token_order": np.dtype("<u4"),
     "token_starts": np.dtype("<u4"),
+    "token_sieve": np.dtype("<u8"),
     "owner_keys": np.dtype("<u8"),
     "owner_order": np.dtype("<u4"),
     "owner_starts": np.dtype("<u4"),
@@ -34,6 +37,10 @@ COLUMNS = {
 
 KEY_BITS = 64
 """Bits of a key."""
+
+_INDEX_KINDS = ("keys", "order", "starts", "sieve")
+"""Files of an index; only that of tokens has a sieve, for most tokens that are asked about are not
+there."""
 
 _log = logging.getLogger(__name__)
 
@@ -97,27 +104,24 @@ def write_index(
         bits: How many first bits tell a key's bucket; see `bucket_bits`.
         range_bits: How many tell its range, not more, so that a range is of whole buckets.
     """
-    done = 0
-    with (
-        writer_of(folder, f"{name}_keys") as keys_file,
-        writer_of(folder, f"{name}_order") as order_file,
-        writer_of(folder, f"{name}_starts") as starts_file,
-    ):
+    names = [f"{name}_{kind}" for kind in _INDEX_KINDS if f"{name}_{kind}" in COLUMNS]
+    shift, done = KEY_BITS - bits, 0
+    buckets = 1 << bits - range_bits
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(writer_of(folder, name)) for name in names}
         for number, (keys, order) in enumerate(ranges):
-            keys_file.append(keys)
-            order_file.append(order)
-            bucket = (keys >> np.uint64(KEY_BITS - bits)).astype(np.int64)
-            counts = np.bincount(
-                bucket - (number << bits - range_bits), minlength=1 << bits - range_bits
-            )
-            starts_file.append(done + np.cumsum(counts) - counts)
+            first = number * buckets
+            files[f"{name}_keys"].append(keys)
+            files[f"{name}_order"].append(order)
+            bucket = (keys >> np.uint64(shift)).astype(np.int64) - first
+            counts = np.bincount(bucket, minlength=buckets)
+            files[f"{name}_starts"].append(done + np.cumsum(counts) - counts)
+            if f"{name}_sieve" in files:
+                words = kernel.sieve_of(keys, shift, first=first, count=buckets)
+                files[f"{name}_sieve"].append(words)
             done += keys.size
-        starts_file.append(np.array([done]))
-        return {
-            f"{name}_keys": finish(keys_file),
-            f"{name}_order": finish(order_file),
-            f"{name}_starts": finish(starts_file),
-        }
+        files[f"{name}_starts"].append(np.array([done]))
+        return {name: finish(file) for name, file in files.items()}
 
 
 def map_run(folder: Path, known: RunFiles, *, verified: bool = False) -> Run | None:
@@ -146,14 +150,14 @@ def map_run(folder: Path, known: RunFiles, *, verified: bool = False) -> Run | N
             columns[f"{name}_order"],
             columns[f"{name}_starts"],
             shift,
-            NO_SIEVE,
+            columns.get(f"{name}_sieve", NO_SIEVE),
         )
         for name, shift in (("token", known.token_shift), ("owner", known.owner_shift))
     )
     return Run(
         columns["rows"],
         NO_IDS,
-        near(tokens).sieved(),
+        near(tokens),
         owners,
         columns["stretches"],
         on_disk=True,

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 BLOCK = 256
 """Tokens whose memory is touched ahead of the comparing."""
 
-KEYS, KEY_COUNT, ORDER, STARTS, SHIFT, SIEVE, SIEVE_COUNT = range(7)
-ROWS, REPLACED, REPLACED_COUNT, ID_BASE = range(7, 11)
+KEYS, KEY_COUNT, ORDER, STARTS, SHIFT, SIEVE = range(6)
+ROWS, REPLACED, REPLACED_COUNT, ID_BASE = range(6, 10)
 """Columns of the table: addresses, counts, the shift of the buckets, the base of listing ids."""
 
 ROW_DTYPE = np.dtype(
@@ -53,7 +53,6 @@ def run_table(runs: tuple[Run, ...]) -> NDArray[np.int64]:
             _address(index.starts),
             index.shift,
             _address(index.sieve),
-            index.sieve.size,
             _address(run.rows),
             _address(run.replaced),
             run.replaced.size,

@@ -17,12 +17,11 @@ from rongan_share.columns.compiled.memory import (
     KEYS,
     SHIFT,
     SIEVE,
-    SIEVE_COUNT,
     STARTS,
     fetch,
     pointer,
 )
-from rongan_share.columns.compiled.sieve import bits_of, word_of
+from rongan_share.columns.compiled.sieve import bits_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,16 +101,16 @@ def _gather(
 @njit(cache=True, nogil=True)
 def _sift(run: Any, keys: Any, passed: Any) -> int:
     """Writes which of a block's keys a run's sieve lets pass; returns how many."""
-    size = run[SIEVE_COUNT]
-    words = carray(pointer(run[SIEVE]), (size,), np.uint64)
+    shift = np.uint64(run[SHIFT])
+    words = carray(pointer(run[SIEVE]), (1 << (64 - run[SHIFT]),), np.uint64)
     for key in keys:
-        fetch(run[SIEVE] + 8 * word_of(key, size))
+        fetch(run[SIEVE] + 8 * np.int64(key >> shift))
     passing = 0
     for place in range(keys.size):
         bits = bits_of(keys[place])
         # Without a branch, which nobody could foretell where some tokens are listed.
         passed[passing] = place
-        passing += (words[word_of(keys[place], size)] & bits) == bits
+        passing += (words[np.int64(keys[place] >> shift)] & bits) == bits
     return passing
 
 
