@@ -13,7 +13,7 @@ from rongan_share.errors import MovedError, RonganError
 from rongan_share.ledger import counters, entries, quotas
 from rongan_share.ledger.promise import Promise
 from rongan_share.ledger.proposal import Charge, Committed, Placement, Proposal
-from rongan_share.ledger.streams import put_claim
+from rongan_share.ledger.streams import is_unmoved, put_claim
 from rongan_share.model.quota import Meter, QuotaState, bring_up_to_date, left_of, spend
 from rongan_share.wire.days import shanghai_day
 from rongan_share.wire.merkle import leaf_hash
@@ -69,7 +69,7 @@ class Group:
         """
         try:
             self._verify_unmoved(proposal)
-            spent = self._spend(proposal.charge)
+            spent = self._pay(proposal)
             # Last, for it is check and effect in one step.
             if proposal.claim is not None and not put_claim(
                 self._txn, proposal.claim, nanoseconds(self._now)
@@ -112,6 +112,20 @@ class Group:
             raise MovedError
         for expect in proposal.expectations:
             expect(self._txn)
+
+    def _pay(self, proposal: Proposal) -> QuotaState | None:
+        """Spends what an item costs; nobody is refused for the price of a repeated question.
+
+        Raises:
+            MovedError: It is a repeated one, and was priced as if it were new.
+            RonganError: QUOTA_EXCEEDED or FRAME_OVER_BURST.
+        """
+        try:
+            return self._spend(proposal.charge)
+        except RonganError:
+            if proposal.claim is not None and not is_unmoved(self._txn, proposal.claim):
+                raise MovedError from None
+            raise
 
     def _spend(self, charge: Charge | None) -> QuotaState | None:
         if charge is None:

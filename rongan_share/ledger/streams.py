@@ -114,6 +114,11 @@ class Claim(msgspec.Struct, frozen=True):
     kept: Repeat
 
 
+def is_unmoved(txn: Transaction, claim: Claim) -> bool:
+    """Tells whether a question stands as it was decided on."""
+    return find_repeat(txn, claim.stream, claim.number) == claim.seen
+
+
 def put_claim(txn: Transaction, claim: Claim, time_ns: int) -> bool:
     """Remembers a question; returns False, and writes nothing, if it was decided on less.
 
@@ -127,7 +132,7 @@ def put_claim(txn: Transaction, claim: Claim, time_ns: int) -> bool:
     key = _numbered_key(claim.stream, claim.number)
     if claim.seen is None:
         return txn.put_new(Table.REPEATS, key, payload)
-    if find_repeat(txn, claim.stream, claim.number) != claim.seen:
+    if not is_unmoved(txn, claim):
         return False
     txn.put(Table.REPEATS, key, payload)
     return True

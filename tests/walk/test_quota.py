@@ -226,6 +226,20 @@ def test_repeated_frame_is_free_three_times(hub: HubUnderTest) -> None:
     assert stream(other, tokens(10), batch_id=batch_id)[0].not_listed_count == 10
 
 
+def test_repeats_are_free_of_a_quota_that_is_used_up(hub: HubUnderTest) -> None:
+    """What was charged and whose answer was lost is answered again, however little is left."""
+    caller = hub.partner("q-gone", query_quota=quota(day_count=100))
+    column, batch_id = tokens(60), fresh()
+    request = question(fresh())
+    assert stream(caller, column, batch_id=batch_id)[0].quota_left.day_count == 40
+    assert ask(caller, request).quota_left.day_count == 39
+    assert stream(caller, column, batch_id=batch_id)[0].quota_left.day_count == 39
+    stream(caller, tokens(39))
+    assert ask(caller, request).quota_left.day_count == 0
+    assert stream(caller, column, batch_id=batch_id)[0].quota_left.day_count == 0
+    exceeded(hub, lambda: check(caller, fresh()), by="q-gone")
+
+
 def test_clock_that_goes_back_gives_nothing(hub: HubUnderTest) -> None:
     """A clock that is set back gives nothing again and locks nobody out."""
     limits = quota(rate_per_second=10, burst_count=20, day_count=25)
