@@ -27,8 +27,8 @@ class Point:
         listings: How many were imported.
         import_rows_per_s: By packed columns, columns and commit included.
         freeze_s: New columns of everything, by the keeper while the hub serves.
-        clear_per_s: Tokens a second of which 0.1 % are listed.
-        clear_beside_freeze_per_s: The same while new columns are made.
+        sparse_per_s: Tokens a second of which 0.1 % are listed.
+        sparse_beside_freeze_per_s: The same while new columns are made.
         listed_per_s: Tokens a second that are all listed.
         worker_rss_mb: What a worker holds of its own.
         mapped_mb: Mapped files that it has in memory beside that.
@@ -40,8 +40,8 @@ class Point:
     listings: int
     import_rows_per_s: float
     freeze_s: float
-    clear_per_s: float
-    clear_beside_freeze_per_s: float
+    sparse_per_s: float
+    sparse_beside_freeze_per_s: float
     listed_per_s: float
     worker_rss_mb: float
     mapped_mb: float
@@ -55,7 +55,7 @@ class Point:
 
 
 _TITLES = {
-    "clear_per_s": "tokens a second, 0.1 % listed",
+    "sparse_per_s": "tokens a second, 0.1 % listed",
     "listed_per_s": "tokens a second, all listed",
     "import_rows_per_s": "imported rows a second",
     "freeze_s": "new columns while serving, s",

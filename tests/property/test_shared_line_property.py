@@ -84,6 +84,9 @@ class LineMachine(RuleBasedStateMachine):
     def refuse(self, named: str) -> None:
         """A frame is refused by name, or the stream without one: others go on or are refused."""
         sent = list(self.line.unanswered)
+        if named == "gone" and sent[0].number == 1:
+            # No frame went before it, and 0 is no number.
+            named = "none"
         numbers = {"first": str(sent[0].number), "none": "", "gone": str(sent[0].number - 1)}
         self.line.refuse(error_for(BROKEN), numbers[named])
         refused = {"first": sent[:1], "none": sent, "gone": []}[named]

@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from benchmarks import rows_audit, rows_coalesced, rows_streams
+from benchmarks import large, rows_audit, rows_coalesced, rows_streams
 from benchmarks.__main__ import FAMILIES
 from benchmarks.aims import AIMS, Aim
 from benchmarks.contributor import start_contributor, stop_contributor
@@ -23,6 +23,7 @@ from benchmarks.plots import CHART, write_chart
 from benchmarks.report import Result, json_line, ratio
 from benchmarks.rows_frames import LISTED, SMALL, SPARSE, make_frames, tokens_per_second
 from benchmarks.rows_unary import CHECK, check_requests
+from benchmarks.size_curves import CURVES, Point, write_curves
 from benchmarks.world import Scale, World
 from partner_sdk.bulk import tokenise_columns
 from rongan_share.wire.tokens import Tokenizer
@@ -152,7 +153,7 @@ def test_names_of_rows_are_single() -> None:
 
 def test_aims_are_of_rows() -> None:
     """Every floor and aim belongs to a row, and an aim is never easier than its floor."""
-    assert set(AIMS) <= {name for family in FAMILIES for name in family.names}
+    assert set(AIMS) <= {name for family in FAMILIES for name in family.names} | set(large.ROWS)
     assert all(aim.reaches(aim.aim, aim.floor) for aim in AIMS.values())
 
 
@@ -179,3 +180,28 @@ def test_chart_is_drawn(tmp_path: Path) -> None:
     text = "".join(ET.parse(tmp_path / CHART).getroot().itertext())
     assert all(name in text for name in AIMS)
     assert "no_aim" not in text
+
+
+def test_curves_are_drawn(tmp_path: Path) -> None:
+    """Every size has its point in each panel, and the file is one picture."""
+    points = [
+        Point(
+            listings=listings,
+            import_rows_per_s=1e6,
+            freeze_s=listings / 1e6,
+            sparse_per_s=8e6,
+            sparse_beside_freeze_per_s=4e6,
+            listed_per_s=2e6,
+            worker_rss_mb=100.0,
+            mapped_mb=50.0,
+            disk_bytes_per_listing=145.0,
+            journal_bytes_per_listing=52.0,
+            restart_s=2.0,
+        )
+        for listings in (1_000_000, 10_000_000)
+    ]
+    write_curves(tmp_path, points)
+    text = (tmp_path / CURVES).read_text(encoding="utf-8")
+    assert ET.fromstring(text).tag.endswith("svg")
+    assert text.count("<circle") == 2 * text.count("<g ")
+    assert {result.name for result in large.rows_of(points)} == set(large.ROWS)
