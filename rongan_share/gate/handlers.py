@@ -16,7 +16,7 @@ from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.replies import abort, status_of
 from rongan_share.gate.routes import Reading, Route
-from rongan_share.gate.streams import Arrival, FrameRefused, answer_frames
+from rongan_share.gate.streams import Arrival, FrameRefused, OpenStreams, answer_frames
 from rongan_share.gate.walk import Peer, Walk
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Gate:
 
     Attributes:
         admission: Holds each certificate to its places.
+        streams: The open streams of questions.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Gate:
         self._refusals = refusals
         self._table = table
         self.admission = admission
+        self.streams = OpenStreams()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """Returns one handler for each service; bytes are parsed inside the walk, not before it."""
@@ -102,7 +104,8 @@ class Gate:
             with self.admission.stream(self.claim(opened)) as place:
                 self._walk.admit(route, opened)
                 arrivals = arriving(route, received(requests, context), make_peer, place=place)
-                for answer in answer_frames(self._walk, route, arrivals):
+                answers = answer_frames(self._walk, route, arrivals, streams=self.streams)
+                for answer in answers:
                     yield answer
                     place.give()
         except FrameRefused as refused:

@@ -64,18 +64,21 @@ class _Decided:
     cause: Exception | None
 
 
-def answer_frames(walk: Walk, route: Route, arrivals: Iterator[Arrival]) -> Iterator[bytes]:
+def answer_frames(
+    walk: Walk, route: Route, arrivals: Iterator[Arrival], *, streams: OpenStreams
+) -> Iterator[bytes]:
     """Answers the frames of one stream whose caller was let in.
 
     Raises:
-        FrameRefused: A frame was refused; later ones were neither evaluated nor charged.
+        FrameRefused: A frame was refused, and later ones were neither evaluated nor charged; or the
+            hub stops.
     """
     side = route.frames
     if side is None:
         raise RonganError(Reason.RPC_NOT_SERVED)
     decided = _decide_frames(walk, route, side, arrivals=arrivals)
     if side.read_ahead:
-        decided = _ahead(decided)
+        decided = _ahead(decided, streams)
     for item in decided:
         encoded = _settle(walk, item)
         # A caller that does not read its answers pins this one, and nothing else of its frame.
@@ -145,9 +148,10 @@ def _read_frame(message: Any) -> Any:  # noqa: ANN401 - a route's own message
     return message.frame
 
 
-def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
+def _ahead(decided: Iterator[_Decided], streams: OpenStreams) -> Iterator[_Decided]:
     """Decides further frames in a thread of their own while earlier ones commit."""
     waiting = _Waiting()
+    streams.add(waiting)
 
     def run() -> None:
         try:
@@ -163,7 +167,44 @@ def _ahead(decided: Iterator[_Decided]) -> Iterator[_Decided]:
     try:
         yield from iter(waiting.take, None)
     finally:
+        streams.discard(waiting)
         waiting.end()
+
+
+class OpenStreams:
+    """The streams that are read ahead, so that a hub that stops need not wait for idle ones."""
+
+    def __init__(self) -> None:
+        self._waiting: set[_Waiting] = set()
+        self._ending = False
+        self._lock = threading.Lock()
+
+    def add(self, waiting: _Waiting) -> None:
+        """Notes a stream; one that comes too late is ended at once."""
+        with self._lock:
+            self._waiting.add(waiting)
+            if self._ending:
+                waiting.put_last(_stopping())
+
+    def discard(self, waiting: _Waiting) -> None:
+        """Forgets a stream that is over."""
+        with self._lock:
+            self._waiting.discard(waiting)
+
+    def end(self) -> None:
+        """Ends every stream behind the frames that are decided; partners then ask elsewhere.
+
+        A frame that is being decided may become durable and go unanswered, as when the line breaks.
+        Asked again it is not charged.
+        """
+        with self._lock:
+            self._ending = True
+            for waiting in self._waiting:
+                waiting.put_last(_stopping())
+
+
+def _stopping() -> _Decided:
+    return _Decided(0, None, None, RonganError(Reason.HUB_STOPPING, retry_after_seconds=1.0))
 
 
 class _Waiting:
@@ -186,6 +227,14 @@ class _Waiting:
             self._bytes += size
             self._changed.notify_all()
         return True
+
+    def put_last(self, item: _Decided) -> None:
+        """Adds what ends the stream, whether there is room or not; nothing comes behind it."""
+        with self._changed:
+            if not self._ended:
+                self._ended = True
+                self._items.append((item, 0))
+                self._changed.notify_all()
 
     def take(self) -> _Decided | None:
         """Waits for the next frame, and takes it."""

@@ -116,6 +116,7 @@ class Worker:
             route_table() if table is None else table,
             admission=self._admission(),
         )
+        self._streams = gate.streams
         self._health = health.HealthServicer()
         self._server = self._make_server(gate, shares_port=shares_port)
         self._credentials = server_credentials(settings.tls)
@@ -161,7 +162,9 @@ class Worker:
     def drain(self, grace_seconds: float) -> None:
         """Refuses new calls, lets those under way finish, enters the refusals that are counted."""
         self._health.enter_graceful_shutdown()
-        self._server.stop(grace_seconds).wait()
+        stopped = self._server.stop(grace_seconds)
+        self._streams.end()
+        stopped.wait()
         self._refusals.stop()
 
     def close(self) -> None:
