@@ -37,7 +37,7 @@ _CHANNEL_OPTIONS = (
     # The default of 1 s is longer than all waits of a call together: its later tries would never
     # dial.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
     # Retries are decided in retry.py alone.
     ("grpc.enable_retries", 0),
 )

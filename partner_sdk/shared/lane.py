@@ -53,6 +53,8 @@ _FRESH_SECONDS = STREAM_SECONDS / 2
 _QUOTA = (Reason.QUOTA_EXCEEDED, Reason.FRAME_OVER_BURST)
 _CLOSED = Refusal(grpc.StatusCode.CANCELLED, text="the client was closed")
 
+_OURS = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+
 
 class LaneEndedError(SdkError):
     """The lane has ended; another must be taken."""
@@ -300,25 +302,32 @@ class Lane:
         with self._lock:
             if isinstance(failure, SdkError) or "frameNumber" not in failure.metadata:
                 self._line.drop_unwanted()
-            if not self._line.unanswered:
+            if self._line.idle:
                 return
             if isinstance(failure, SdkError):
-                self._line.refuse(failure)
+                self._fail(failure)
             elif failure.reason in _QUOTA:
                 self._line.refuse_quota(failure)
                 self._room.notify_all()
             else:
                 self._wait_or_refuse(failure)
 
+    def _fail(self, error: SdkError, number: str = "") -> None:
+        """Fails what was sent; where nothing was, whoever waits in line for a stream."""
+        if self._line.unanswered:
+            self._line.refuse(error, number)
+        else:
+            self._line.fail_all(error)
+
     def _wait_or_refuse(self, refusal: Refusal) -> None:
-        # The deadline of a stream is ours, not the hub's refusal: the next stream may do better.
-        late = refusal.code is grpc.StatusCode.DEADLINE_EXCEEDED
-        code = grpc.StatusCode.UNAVAILABLE if late else refusal.code
+        # A stream that is cancelled or late is so by us, not by the hub: the next may do better.
+        ours = refusal.code in _OURS
+        code = grpc.StatusCode.UNAVAILABLE if ours else refusal.code
         failure = Failure(self._attempt, code, refusal.reason, refusal.retry_seconds)
         wait = decide_wait(failure, self._policy, random=self._timing.random())
         if wait is None:
             self._attempt = 1
-            self._line.refuse(error_for(refusal), refusal.metadata.get("frameNumber", ""))
+            self._fail(error_for(refusal), refusal.metadata.get("frameNumber", ""))
             return
         self._attempt += 1
         until = self._timing.monotonic() + wait
