@@ -28,10 +28,12 @@ def test_hub_that_stays_away_is_told(tmp_path: Path) -> None:
 
 def test_hub_that_stops_ends_streams(tmp_path: Path) -> None:
     """An open stream that nobody uses does not hold a stop for its grace."""
-    with running_hub(tmp_path / "home") as hub:
-        with client_of(hub, tmp_path / "bank-open") as client:
-            check(client, [phone(0)])
-            assert threads_of_lanes()
-            began = time.monotonic()
-            hub.hub.stop(grace_seconds=60.0)
-            assert time.monotonic() - began < 30
+    with (
+        running_hub(tmp_path / "home") as hub,
+        client_of(hub, tmp_path / "bank-open") as client,
+    ):
+        check(client, [phone(0)])
+        assert threads_of_lanes()
+        began = time.monotonic()
+        hub.hub.stop(grace_seconds=60.0)
+        assert time.monotonic() - began < 30
