@@ -33,6 +33,10 @@ class RetryPolicy:
     longest_quota_seconds: float = 2.0
 
 
+MOST_SENDS = 4
+"""Times that one frame of questions goes out: the hub answers a repeated one three times without
+charge, and charges the next."""
+
 CALL_POLICY = RetryPolicy()
 """For one question in a business process: an answer or an error, soon."""
 

@@ -2,14 +2,14 @@
 
 At most two frames are unanswered at a time, as many as the hub works on. After a cut the
 unanswered frames go out again under their old numbers on a new stream; the hub knows them by
-number and digest and charges nothing.
+number and digest and charges nothing, questions three times and contributions for ever.
 """
 
 from __future__ import annotations
 
 import queue
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import grpc
@@ -21,7 +21,7 @@ from partner_sdk.errors import (
     error_for,
     refusal_from_rpc_error,
 )
-from partner_sdk.retry import Failure, RetryPolicy, decide_wait
+from partner_sdk.retry import MOST_SENDS, Failure, RetryPolicy, decide_wait
 from rongan_share.wire.reasons import Reason
 
 if TYPE_CHECKING:
@@ -63,17 +63,77 @@ class AnswerStream(Protocol[AnswerT_co]):
         """Ends the stream from this side."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SentFrame(Generic[RequestT]):
     """A frame on its way.
 
     Attributes:
         number: Its frame number.
         request: The message that carries it.
+        sends: Streams that it was on and may have been charged on, though no answer came.
     """
 
     number: int
     request: RequestT
+    sends: int = field(default=0, init=False)
+
+
+class CountedFrame(Protocol):
+    """A frame that counts how often it was sent."""
+
+    number: int
+    sends: int
+
+
+def count_sends(unanswered: Iterable[CountedFrame], drawn: int, refusal: Refusal) -> None:
+    """Counts a send of every frame that the hub may have answered and charged on a failed stream.
+
+    Args:
+        unanswered: The frames that wait for an answer, in order.
+        drawn: The highest that gRPC took to send; it takes none before there is a connection.
+        refusal: What the stream ended with.
+    """
+    if refusal.reason is Reason.TOO_MANY_CALLS and refusal.metadata.get("limit") == "streams":
+        # The hub did not so much as begin to read.
+        return
+    named = refusal.metadata.get("frameNumber", "")
+    # Neither the frame that a refusal names nor any behind it was charged.
+    last = min(drawn, int(named) - 1) if named.isdecimal() else drawn
+    for frame in unanswered:
+        frame.sends += frame.number <= last
+
+
+def sent_too_often(number: int) -> Refusal:
+    """Makes the refusal of a frame that was sent as often as it may be and is not sent again."""
+    return Refusal(
+        grpc.StatusCode.UNAVAILABLE,
+        text=f"no answer to a frame that was sent {MOST_SENDS} times; it may have been charged",
+        metadata={"frameNumber": str(number)},
+    )
+
+
+class _Outbox(Generic[RequestT]):
+    """What gRPC's own thread draws from for one stream.
+
+    Attributes:
+        drawn: The number of the last frame that it took, 0 = none.
+    """
+
+    def __init__(self, opening: RequestT) -> None:
+        self._opening = opening
+        self._frames: queue.SimpleQueue[SentFrame[RequestT] | None] = queue.SimpleQueue()
+        self.drawn = 0
+
+    def put(self, frame: SentFrame[RequestT] | None) -> None:
+        """Adds a frame; None ends the requests."""
+        self._frames.put(frame)
+
+    def requests(self) -> Iterator[RequestT]:
+        """Yields the opening, then the frames as they come."""
+        yield self._opening
+        while (frame := self._frames.get()) is not None:
+            self.drawn = frame.number
+            yield frame.request
 
 
 class FrameExchange(Generic[RequestT, AnswerT]):
@@ -91,14 +151,27 @@ class FrameExchange(Generic[RequestT, AnswerT]):
         *,
         policy: RetryPolicy,
         timing: Timing,
+        most_sends: int | None = None,
     ) -> None:
+        """Begins with nothing sent.
+
+        Args:
+            connect: Opens a stream: requests, seconds until its deadline.
+            opening: What goes first onto each stream.
+            frames: In order of their numbers.
+            policy: How patient to be.
+            timing: How to wait.
+            most_sends: Times that one frame may go out, None = any number of times.
+        """
         self._connect = connect
         self._opening = opening
         self._source = iter(frames)
         self._exhausted = False
         self._unanswered: deque[SentFrame[RequestT]] = deque()
+        self._outbox = _Outbox(opening)
         self._policy = policy
         self._timing = timing
+        self._most_sends = most_sends
         self._attempt = 1
         self._quota_waited = False
 
@@ -106,8 +179,8 @@ class FrameExchange(Generic[RequestT, AnswerT]):
         """Yields each answer with the frames that it answers, in order.
 
         Raises:
-            HubRefusalError: A frame was refused, or the hub stayed unreachable. ``frameNumber``
-                in its metadata names the first unanswered frame.
+            HubRefusalError: A frame was refused or sent too often, or the hub stayed unreachable.
+                ``frameNumber`` in its metadata names the first unanswered frame.
             AnswerMalformedError: An answer names a frame that is not waiting for one.
         """
         while not (self._exhausted and not self._unanswered):
@@ -119,17 +192,18 @@ class FrameExchange(Generic[RequestT, AnswerT]):
                 refusal = Refusal(grpc.StatusCode.UNAVAILABLE, text="the stream ended early")
             else:
                 continue
+            count_sends(self._unanswered, self._outbox.drawn, refusal)
             self._wait_or_raise(refusal)
 
     def _one_stream(self) -> Generator[tuple[list[SentFrame[RequestT]], AnswerT], None, None]:
-        outbox: queue.SimpleQueue[RequestT | None] = queue.SimpleQueue()
         if not self._unanswered and not self._draw():
             return
-        outbox.put(self._opening)
+        # Each stream has its own: gRPC's thread may look into that of one that is over.
+        outbox = self._outbox = _Outbox(self._opening)
         for frame in self._unanswered:
-            outbox.put(frame.request)
+            outbox.put(frame)
         fresh_until = self._timing.monotonic() + _FRESH_SECONDS
-        responses = self._connect(_drain(outbox), STREAM_SECONDS)
+        responses = self._connect(outbox.requests(), STREAM_SECONDS)
         try:
             self._fill(outbox, fresh_until)
             while self._unanswered:
@@ -157,11 +231,11 @@ class FrameExchange(Generic[RequestT, AnswerT]):
         self._unanswered.append(frame)
         return True
 
-    def _fill(self, outbox: queue.SimpleQueue[RequestT | None], fresh_until: float) -> None:
+    def _fill(self, outbox: _Outbox[RequestT], fresh_until: float) -> None:
         while len(self._unanswered) < WINDOW and self._timing.monotonic() < fresh_until:
             if not self._draw():
                 return
-            outbox.put(self._unanswered[-1].request)
+            outbox.put(self._unanswered[-1])
 
     def _settle(self, number: int) -> list[SentFrame[RequestT]]:
         answered: list[SentFrame[RequestT]] = []
@@ -184,6 +258,10 @@ class FrameExchange(Generic[RequestT, AnswerT]):
         wait = decide_wait(failure, self._policy, random=self._timing.random())
         if wait is None:
             raise self._refused(refusal)
+        # Those behind it were not sent more often.
+        first = self._unanswered[0] if self._unanswered else None
+        if first is not None and self._most_sends and first.sends >= self._most_sends:
+            raise error_for(sent_too_often(first.number))
         self._attempt += 1
         self._quota_waited = refusal.reason is Reason.QUOTA_EXCEEDED
         self._timing.sleep(wait)
@@ -195,11 +273,6 @@ class FrameExchange(Generic[RequestT, AnswerT]):
 
 class _EndedEarlyError(Exception):
     """The hub ended the stream with OK while frames were waiting."""
-
-
-def _drain(outbox: queue.SimpleQueue[RequestT | None]) -> Iterator[RequestT]:
-    while (request := outbox.get()) is not None:
-        yield request
 
 
 def _read_to_end(responses: AnswerStream[AnswerT]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from partner_sdk.columns import Frame, FrameAnswer, read_answer
 from partner_sdk.errors import FailedPreconditionError
 from partner_sdk.questions import Question, fill_question
+from partner_sdk.retry import MOST_SENDS
 from partner_sdk.streams import AnswerStream, FrameExchange, SentFrame
 from rongan_share.v1.verdict_service_pb2 import (
     StreamVerdictsRequest,
@@ -39,7 +40,8 @@ def ask_frames(
     """Asks about numbered frames; yields the answers in order.
 
     Raises:
-        HubRefusalError: A frame was refused, or the hub stayed unreachable.
+        HubRefusalError: A frame was refused, the hub stayed unreachable, or a frame was sent four
+            times without an answer and may have been charged.
         AnswerMalformedError: An answer does not account for its frame.
     """
     epochs, taxonomies = caches
@@ -62,6 +64,7 @@ def ask_frames(
         ),
         policy=policy,
         timing=connections.timing,
+        most_sends=MOST_SENDS,
     )
     try:
         with closing(exchange.answers()) as answers:

@@ -5,7 +5,8 @@ for a timer. Two threads serve a lane: gRPC's, which draws frames (`_requests`),
 reads answers and hands them out (`_run`). A caller is woken once, when its answer is there.
 
 A frame keeps its number and its content until it is answered, over as many streams as that takes;
-the hub knows it by (partner, batch_id, frame number, digest) and charges it once.
+the hub knows it by (partner, batch_id, frame number, digest) and charges it once, if it is not sent
+more than four times.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from partner_sdk.errors import (
 from partner_sdk.retry import Failure, decide_wait
 from partner_sdk.shared.asks import AnsweredFrame, Ask, hand_out
 from partner_sdk.shared.line import Line, SentFrame
-from partner_sdk.streams import STREAM_SECONDS, AnswerStream
+from partner_sdk.streams import STREAM_SECONDS, AnswerStream, count_sends
 from rongan_share.v1.verdict_service_pb2 import (
     StreamVerdictsRequest,
     StreamVerdictsResponse,
@@ -61,11 +62,18 @@ class LaneEndedError(SdkError):
 
 
 class _Stream:
-    """One stream of a lane, from its opening to its end."""
+    """One stream of a lane, from its opening to its end.
+
+    Attributes:
+        fresh_until: When it takes no new frame any more.
+        over: It has ended, or is to end.
+        drawn: The number of the last frame that gRPC took to send, 0 = none.
+    """
 
     def __init__(self, fresh_until: float) -> None:
         self.fresh_until = fresh_until
         self.over = False
+        self.drawn = 0
         self.responses: AnswerStream[StreamVerdictsResponse] | None = None
 
     def begin(self, responses: AnswerStream[StreamVerdictsResponse]) -> None:
@@ -228,18 +236,22 @@ class Lane:
             for message in stream.answers():
                 self._settle(message)
         except grpc.RpcError as error:
-            return refusal_from_rpc_error(error)
+            refusal = refusal_from_rpc_error(error)
         except SdkError as error:
             return error
         except ValueError:
             # So gRPC says that the channel is closed.
             return _CLOSED
+        else:
+            refusal = Refusal(grpc.StatusCode.UNAVAILABLE, text="the stream ended early")
         finally:
             with self._lock:
                 self._stream = None
                 stream.cancel()
                 self._changed.notify_all()
-        return Refusal(grpc.StatusCode.UNAVAILABLE, text="the stream ended early")
+        with self._lock:
+            count_sends(self._line.unanswered, stream.drawn, refusal)
+        return refusal
 
     def _settle(self, message: StreamVerdictsResponse) -> None:
         with self._lock:
@@ -263,8 +275,12 @@ class Lane:
     def _requests(self, stream: _Stream) -> Iterator[StreamVerdictsRequest]:
         yield StreamVerdictsRequest(open=self._opening)
         with self._lock:
-            again = () if stream.over else tuple(self._line.unanswered)
+            again = tuple(self._line.unanswered)
         for sent in again:
+            with self._lock:
+                if stream.over:
+                    return
+                stream.drawn = sent.number
             yield sent.request
         while (drawn := self._draw(stream)) is not None:
             yield drawn.request
@@ -278,7 +294,9 @@ class Lane:
                 if now >= stream.fresh_until or (self._line.idle and now >= idle_until):
                     return None
                 if self._line.ready:
-                    return self._take()
+                    sent = self._take()
+                    stream.drawn = sent.number
+                    return sent
                 until = idle_until if now < idle_until else now + self._idle_seconds
                 self._wanting = True
                 self._changed.wait(min(stream.fresh_until, until) - now)
@@ -329,6 +347,7 @@ class Lane:
             self._attempt = 1
             self._fail(error_for(refusal), refusal.metadata.get("frameNumber", ""))
             return
+        self._line.refuse_sent_too_often()
         self._attempt += 1
         until = self._timing.monotonic() + wait
         while not self._ended and (left := until - self._timing.monotonic()) > 0:

@@ -7,8 +7,9 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from partner_sdk.errors import AnswerMalformedError, error_for
+from partner_sdk.retry import MOST_SENDS
 from partner_sdk.shared.asks import MOST_SUBJECTS, Ask, count_that_fit, frame_of
-from partner_sdk.streams import WINDOW
+from partner_sdk.streams import WINDOW, sent_too_often
 from rongan_share.v1.verdict_service_pb2 import StreamVerdictsRequest
 from rongan_share.wire.frames import MAX_FRAME_TOKENS
 from rongan_share.wire.reasons import Reason
@@ -25,12 +26,14 @@ class SentFrame:
         number: Its number, never used twice.
         asks: The questions in it, in order.
         token_count: Tokens of all of them.
+        sends: Streams that it was on and may have been charged on, though no answer came.
     """
 
     def __init__(self, number: int, asks: list[Ask]) -> None:
         self.number = number
         self.asks = asks
         self.token_count = sum(ask.token_count for ask in asks)
+        self.sends = 0
         self._request: StreamVerdictsRequest | None = None
 
     @property
@@ -145,6 +148,13 @@ class Line:
             if not known or number == str(sent.number):
                 self.unanswered.remove(sent)
                 _fail(sent.asks, error)
+
+    def refuse_sent_too_often(self) -> None:
+        """Fails the first frames that the hub would charge if they went out once more."""
+        # None was sent more often than the one before it.
+        while self.unanswered and self.unanswered[0].sends >= MOST_SENDS:
+            sent = self.unanswered.popleft()
+            _fail(sent.asks, error_for(sent_too_often(sent.number)))
 
     def refuse_quota(self, refusal: Refusal) -> None:
         """Makes smaller frames of one that the quota cannot pay, lest neighbours pay for it.

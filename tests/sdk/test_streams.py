@@ -131,10 +131,10 @@ def test_stream_that_ends_too_early_goes_on(hub: FakeHub) -> None:
 
 
 def test_hub_that_stays_down_is_an_error(hub: FakeHub) -> None:
-    """A stream is tried again eight times in all, with waits, and then raises."""
-    future = ask(hub, frame(1))
+    """An upload is tried eight times in all, with waits, and then raises."""
+    future = upload(hub, RowFrame((row(1),)), durable=0)
     for _ in range(8):
-        hub.take_stream("StreamVerdicts").terminate((), grpc.StatusCode.UNAVAILABLE, "down")
+        hub.take_stream("Contribute").terminate((), grpc.StatusCode.UNAVAILABLE, "down")
     with pytest.raises(UnavailableError) as caught:
         future.result(5)
     assert caught.value.metadata["frameNumber"] == "1"
