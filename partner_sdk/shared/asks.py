@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from partner_sdk.columns import Frame, SubjectAnswer
@@ -38,6 +39,7 @@ class Ask:
         business_ref: 16 bytes or empty.
         abandoned: Its caller has gone; an answer that still comes is dropped.
         after: Whom its caller wakes on waking, or None.
+        woken: Somebody has woken its caller, or is about to.
         frame: The frame that answered it, or None.
         error: What it failed with, or None.
     """
@@ -54,6 +56,7 @@ class Ask:
         "place",
         "tokens",
         "types",
+        "woken",
     )
 
     def __init__(self, subject: Subject, tokens: bytes, business_ref: bytes) -> None:
@@ -61,7 +64,7 @@ class Ask:
         self.types = subject.types
         self.owners = subject.owners
         self.business_ref = business_ref
-        self.abandoned = False
+        self.abandoned = self.woken = False
         self.after: Ask | None = None
         self.frame: AnsweredFrame | None = None
         self.error: SdkError | None = None
@@ -69,6 +72,11 @@ class Ask:
         # A bare lock is the cheapest thing that a thread can wait for with a timeout.
         self._done = threading.Lock()
         self._done.acquire()
+
+    @property
+    def over(self) -> bool:
+        """Whether it is answered or failed, although its caller may not know it yet."""
+        return self.frame is not None or self.error is not None
 
     @property
     def token_count(self) -> int:
@@ -92,7 +100,10 @@ class Ask:
         """Wakes the caller of an answered question, and if he has gone the one after him."""
         ask: Ask | None = self
         while ask is not None:
-            ask._done.release()  # noqa: SLF001 - of one class
+            ask.woken = True
+            # Free: it was woken before, by one who was interrupted or did not know.
+            with suppress(RuntimeError):
+                ask._done.release()  # noqa: SLF001 - of one class
             # Either he that goes takes the lock in `abandon`, or we do: one of us wakes the next.
             if not ask.abandoned or not ask._done.acquire(  # noqa: SLF001
                 blocking=False
@@ -101,9 +112,13 @@ class Ask:
             ask = ask.after
 
     def abandon(self) -> None:
-        """Says that the caller has gone; if he was woken meanwhile, wakes the one after him."""
+        """Says that the caller has gone; if he was woken meanwhile, wakes the one after him.
+
+        One who is interrupted as he wakes has the lock and may have woken nobody. To wake somebody
+        twice does no harm; not to wake him leaves all behind him to their deadlines.
+        """
         self.abandoned = True
-        if self._done.acquire(blocking=False) and self.after is not None:
+        if (self._done.acquire(blocking=False) or self.woken) and self.after is not None:
             self.after.wake()
 
     def verdict(self) -> Verdict:

@@ -91,11 +91,9 @@ class Lanes:
         while True:
             epoch = self._epochs.current()
             ask = Ask(subject, subject.tokens_under(epoch), business_ref)
-            lane = self._put(ask, question, epoch, deadline=deadline)
-            if lane is None:
-                return None
             try:
-                return self._await(ask, lane, deadline)
+                lane = self._put(ask, question, epoch, deadline=deadline)
+                return None if lane is None else self._await(ask, lane, deadline)
             except FailedPreconditionError as error:
                 if error.reason is not Reason.EPOCH_NOT_OPEN or retold:
                     raise
@@ -104,6 +102,10 @@ class Lanes:
             except QuotaExceededError as error:
                 self._wait_for_quota(error, deadline, waited=waited)
                 waited = True
+            except BaseException:
+                # Whoever presses Ctrl-C leaves too: others may count on being woken by this thread.
+                ask.abandon()
+                raise
 
     def close(self) -> None:
         """Fails everything that waits, and waits until no thread is left."""
@@ -137,12 +139,13 @@ class Lanes:
         try:
             in_time = ask.wait(deadline - self._connections.timing.monotonic())
         except BaseException:
-            # Whoever presses Ctrl-C leaves too: others may count on being woken by this thread.
             lane.leave(ask)
             raise
         if not in_time:
             lane.leave(ask)
-            raise UnavailableError(_LATE)
+            # It may have come at this moment, or whoever should have woken us is slow.
+            if not ask.over:
+                raise UnavailableError(_LATE)
         return ask.verdict()
 
     def _wait_for_quota(self, error: HubRefusalError, deadline: float, *, waited: bool) -> None:

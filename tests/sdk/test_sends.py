@@ -43,6 +43,7 @@ def open_hub() -> Iterator[FakeHub]:
             hub.answer(method, answer)
             future.result(5)
         yield hub
+        hub.client.close()
 
 
 def ask(hub: FakeHub, way: str) -> Future[Any]:
