@@ -135,6 +135,7 @@ def _facts(found: pb.Partner) -> dict[str, object]:
         "region": found.region,
         "contact": found.contact,
         "certificate_serials": list(found.certificate_serials),
+        "revoked_serials": list(found.revoked_serials),
     }
 
 

@@ -45,8 +45,8 @@ class CertificateFolders:
         self._signer = signer
         self._trust_domain = trust_domain
 
-    def problem(self, row: PartnerRow) -> RowProblem | None:
-        """Says why a partner could get no certificate; None if it can.
+    def problem(self, row: PartnerRow, known: pb.Partner | None) -> RowProblem | None:
+        """Says why a partner could get no certificate, by what the hub knows; None if it can.
 
         Raises:
             OSError: A file cannot be read.
@@ -55,6 +55,8 @@ class CertificateFolders:
         certificate, request = place / CERTIFICATE_FILE, place / REQUEST_FILE
         if certificate.exists():
             rule = self._rule_broken(certificate, row.partner_id)
+            if not rule and known is not None and _serial(certificate) in known.revoked_serials:
+                rule = f"{CERTIFICATE_FILE} was revoked"
         elif request.exists():
             rule = self._rule_of_request(request)
         else:
@@ -64,11 +66,7 @@ class CertificateFolders:
     def is_done(self, row: PartnerRow, known: pb.Partner | None) -> bool:
         """Whether the hub knows the certificate that lies in a partner's folder."""
         path = self._folder / row.partner_id / CERTIFICATE_FILE
-        return (
-            known is not None
-            and path.exists()
-            and f"{_leaf(path).serial_number:x}" in known.certificate_serials
-        )
+        return known is not None and path.exists() and _serial(path) in known.certificate_serials
 
     def issue(self, row: PartnerRow, hub: Connection) -> None:
         """Signs a certificate unless there is one, and makes it known to the hub.
@@ -112,6 +110,10 @@ class CertificateFolders:
         if claim.not_after < self._signer.clock.now():
             return f"{CERTIFICATE_FILE} has expired"
         return ""
+
+
+def _serial(path: Path) -> str:
+    return f"{_leaf(path).serial_number:x}"
 
 
 def _leaf(path: Path) -> x509.Certificate:

@@ -112,7 +112,7 @@ def plan(
         for row in file.rows:
             there = known.get(row.partner_id)
             problems += _differences(row, there, holders)
-            if folders is not None and (problem := folders.problem(row)):
+            if folders is not None and (problem := folders.problem(row, there)):
                 problems.append(problem)
             wanted = _agreement_of(row, templates)
             if wanted is not None and there is not None and there.newest_agreement_version:

@@ -51,11 +51,11 @@ class Registry:
         )
 
     @cached_property
-    def certificate_serials(self) -> Mapping[str, tuple[str, ...]]:
-        """Serial numbers of partners' certificates that are not revoked, in order, by partner."""
-        found: dict[str, list[str]] = {}
+    def certificate_serials(self) -> Mapping[tuple[str, CertificateState], tuple[str, ...]]:
+        """Serial numbers of partners' certificates, in order, by partner and state."""
+        found: dict[tuple[str, CertificateState], list[str]] = {}
         for certificate in self.certificates.values():
-            open_door = certificate.state is CertificateState.ACTIVE
-            if open_door and certificate.holder_kind is HolderKind.PARTNER:
-                found.setdefault(certificate.holder_id, []).append(certificate.serial_hex)
-        return {holder: tuple(sorted(serials)) for holder, serials in found.items()}
+            if certificate.holder_kind is HolderKind.PARTNER:
+                key = certificate.holder_id, certificate.state
+                found.setdefault(key, []).append(certificate.serial_hex)
+        return {key: tuple(sorted(serials)) for key, serials in found.items()}

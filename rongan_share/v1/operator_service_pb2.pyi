@@ -96,6 +96,7 @@ class Partner(_message.Message):
     REGION_FIELD_NUMBER: _builtins.int
     CONTACT_FIELD_NUMBER: _builtins.int
     CERTIFICATE_SERIALS_FIELD_NUMBER: _builtins.int
+    REVOKED_SERIALS_FIELD_NUMBER: _builtins.int
     partner_id: _builtins.str
     """partner_id: 1 to 64 characters of a-z, 0-9 and hyphen, not starting or ending with a hyphen."""
     display_name: _builtins.str
@@ -132,6 +133,10 @@ class Partner(_message.Message):
         hexadecimal, in order; expired ones too.
         """
 
+    @_builtins.property
+    def revoked_serials(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """revoked_serials: serial numbers of its certificates that were revoked, in the same form."""
+
     def __init__(
         self,
         *,
@@ -149,10 +154,11 @@ class Partner(_message.Message):
         region: _builtins.str = ...,
         contact: _builtins.str = ...,
         certificate_serials: _abc.Iterable[_builtins.str] | None = ...,
+        revoked_serials: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "certificate_serials", b"certificate_serials", "contact", b"contact", "credit_code", b"credit_code", "display_name", b"display_name", "english_name", b"english_name", "kind", b"kind", "newest_agreement_version", b"newest_agreement_version", "number", b"number", "partner_id", b"partner_id", "reason", b"reason", "region", b"region", "state", b"state", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_version", b"agreement_version", "certificate_serials", b"certificate_serials", "contact", b"contact", "credit_code", b"credit_code", "display_name", b"display_name", "english_name", b"english_name", "kind", b"kind", "newest_agreement_version", b"newest_agreement_version", "number", b"number", "partner_id", b"partner_id", "reason", b"reason", "region", b"region", "revoked_serials", b"revoked_serials", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

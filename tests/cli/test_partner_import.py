@@ -244,6 +244,25 @@ def test_folder_without_a_fit_request(hub: Console, tmp_path: Path) -> None:
     assert partners(hub, "cr-") == []
 
 
+def test_revoked_certificate_is_told_before_anything_is_done(hub: Console, tmp_path: Path) -> None:
+    """Not by the hub, half-way, once the rows before it are registered; another takes its place."""
+    folder = tmp_path / "credentials"
+    for number in range(2):
+        make_key_and_request(folder / f"rev-{number}", f"rev-{number}")
+    words = ("--credentials", str(folder))
+    last = write(tmp_path / "last.csv", "rev-1,enterprise,企业1,,,,,")
+    assert hub.run("partner", "import", str(last), *words).code == 0
+    serial = partners(hub, "rev-1")[0]["certificate_serials"][0]
+    assert hub.run("cert", "revoke", serial, "--reason", "lost").code == 0
+    file = many(tmp_path / "p.csv", "rev", 2, template="")
+    assert problems(hub, file, *words) == [(3, "partner", "certificate.pem was revoked")]
+    assert [each["revoked_serials"] for each in partners(hub, "rev-")] == [[serial]]
+    (folder / "rev-1" / "certificate.pem").unlink()
+    assert hub.run("partner", "import", str(file), *words).code == 0
+    found = partners(hub, "rev-")
+    assert [len(each["certificate_serials"]) for each in found] == [1, 1]
+
+
 def test_proposals_are_approved_together(tmp_path: Path, templates: Path, hub: Console) -> None:
     """The checker sees every proposal, is asked, and approves what others proposed."""
     file = many(tmp_path / "p.csv", "ap", 3)
