@@ -1,10 +1,12 @@
 """Checksums of column files: quick enough that every byte is read again at every start.
 
 A block's words go round 2,048 lanes of 64 bits; each step of a lane can be undone, so that a single
-word that changed always changes its lane, whatever follows. What changed in several words of one
-lane is missed once in about 2^64 times. The lanes are then hashed by BLAKE2b, and so are the
-blocks of a file. It finds accidents; it is no proof against somebody who writes into the folder,
-who could write another manifest too.
+word that changed always changes its lane, whatever follows. A later word of the lane hides that
+only by changing in the very bits that the lane then differs in: several of them, even after one
+bit, and which ones hangs on what the words hold. One multiplication would not do: it leaves the
+highest bit as it is, so that a flip of it undid another with certainty. The lanes are then hashed
+by BLAKE2b, and so are the blocks of a file. It finds accidents; it is no proof against somebody
+who writes into the folder, who could write another manifest too.
 """
 
 from __future__ import annotations
@@ -41,19 +43,19 @@ _LANES = 2_048
 _FIRST = np.arange(1, _LANES + 1, dtype=np.uint64)
 _WORD_BYTES = 8
 _DIGEST_BYTES = 32
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_LEFT, _RIGHT = np.uint64(29), np.uint64(35)
+_FACTORS = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_SHIFT = np.uint64(32)
 
 
 def mix_numpy(words: NDArray[np.uint64], lanes: NDArray[np.uint64]) -> None:
     """Mixes words into the lanes; see `compiled/checksum.py`."""
-    left = np.empty_like(lanes)
+    high = np.empty_like(lanes)
     for row in words.reshape(-1, lanes.size):
         np.bitwise_xor(lanes, row, out=lanes)
-        np.left_shift(lanes, _LEFT, out=left)
-        np.right_shift(lanes, _RIGHT, out=lanes)
-        np.bitwise_or(lanes, left, out=lanes)
-        np.multiply(lanes, _FACTOR, out=lanes)
+        np.multiply(lanes, _FACTORS[0], out=lanes)
+        np.right_shift(lanes, _SHIFT, out=high)
+        np.bitwise_xor(lanes, high, out=lanes)
+        np.multiply(lanes, _FACTORS[1], out=lanes)
 
 
 def block_digest(block: memoryview | bytearray | bytes) -> bytes:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rongan_share.columns.owner_keys import OwnerKeys
 
-FORMAT = 4
+FORMAT = 5
 """Format of the folders written now; others are not used, and go when new ones are written."""
 
 MANIFEST = "manifest.json"

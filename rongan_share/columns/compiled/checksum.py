@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-_FACTOR = np.uint64(0x9E3779B97F4A7C15)
-_LEFT, _RIGHT = np.uint64(29), np.uint64(35)
+_FIRST, _SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+_SHIFT = np.uint64(32)
 
 
 @njit(cache=True, nogil=True)
@@ -22,5 +22,6 @@ def mix(words: Any, lanes: Any) -> None:
     count = lanes.size
     for begin in range(0, words.size, count):
         for lane in range(count):
-            mixed = lanes[lane] ^ words[begin + lane]
-            lanes[lane] = ((mixed << _LEFT) | (mixed >> _RIGHT)) * _FACTOR
+            mixed = (lanes[lane] ^ words[begin + lane]) * _FIRST
+            # Brings high bits down: of a product alone, no bit changes by one above it.
+            lanes[lane] = (mixed ^ (mixed >> _SHIFT)) * _SECOND

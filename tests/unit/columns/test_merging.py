@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,31 @@ def test_checksums_are_the_same_either_way(size: int) -> None:
     for way, lane in zip(ways, lanes, strict=True):
         way(words, lane)
     assert all(lane.tobytes() == lanes[0].tobytes() for lane in lanes)
+
+
+@pytest.mark.parametrize("way", [mix_numpy, mix_compiled])
+def test_no_bit_undoes_another(way: Callable[..., None]) -> None:
+    """A flipped bit leaves a lane with several that differ, seldom the same ones twice."""
+    before = np.random.default_rng(3).integers(0, 1 << 63, 2_048, np.uint64) * np.uint64(2)
+    plain = before.copy()
+    way(np.zeros(before.size, np.uint64), plain)
+    for bit in range(64):
+        flipped = before.copy()
+        way(np.full(before.size, 1 << bit, np.uint64), flipped)
+        differ = plain ^ flipped
+        assert np.unpackbits(differ[:, None].view(np.uint8), axis=1).sum(axis=1).min() > 3
+        assert np.unique(differ, return_counts=True)[1].max() < 0.02 * differ.size
+
+
+def test_two_flipped_bits_are_found() -> None:
+    """Those that one multiplication let pass: bit 34 of a word and bit 63 of the lane's next."""
+    block, row = np.random.default_rng(2).bytes(1 << 16), 2_048 * 8
+    whole = block_digest(block)
+    for word in range(0, 2_048, 64):
+        changed = bytearray(block)
+        changed[word * 8 + 4] ^= 1 << 2
+        changed[word * 8 + row + 7] ^= 1 << 7
+        assert block_digest(changed) != whole
 
 
 def test_checksum_tells_what_is_like() -> None:
