@@ -10,8 +10,10 @@ from rongan_share.ledger.environment import Table, Transaction
 
 _FORGOTTEN = b"forgotten"
 _COMPACTED = b"compacted"
+_BELIEVED = b"believed_time"
 _FORGOTTEN_LAYOUT = struct.Struct("<QQ")
 _COMPACTED_LAYOUT = struct.Struct("<QQQ")
+_TIME_LAYOUT = struct.Struct("<Q")
 
 
 class Forgotten(msgspec.Struct, frozen=True):
@@ -72,6 +74,17 @@ def end_pass(txn: Transaction, time_ns: int) -> Compacted:
     before = get_compacted(txn)
     _put(txn, before.freed_bytes, before.row_count, time_ns)
     return get_compacted(txn)
+
+
+def get_believed_time(txn: Transaction) -> int:
+    """Returns the time that compaction believed last, ns since 1970-01-01 UTC; 0 before."""
+    payload = txn.get(Table.META, _BELIEVED)
+    return 0 if payload is None else int(_TIME_LAYOUT.unpack(payload)[0])
+
+
+def put_believed_time(txn: Transaction, time_ns: int) -> None:
+    """Records the time that compaction believes."""
+    txn.put(Table.META, _BELIEVED, _TIME_LAYOUT.pack(time_ns))
 
 
 def _put(txn: Transaction, *fields: int) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from rongan_share.clock import Clock, nanoseconds
+from rongan_share.clock import Clock, monotonic_ns, nanoseconds
 from rongan_share.columns.freeze import newest_sequence
 from rongan_share.ledger.compacted import get_compacted
 from rongan_share.ledger.compaction import Compactor
-from rongan_share.ledger.journal import find_newest_time
+from rongan_share.processes.believing import Believing
 from rongan_share.processes.expiring import Expiring
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Event
 
     from rongan_share.columns.frozen import FrozenColumns
@@ -34,12 +35,20 @@ class Compacting:
         ledger: The ledger.
         columns: Frozen columns; what they do not hold yet is left alone.
         clock: The hub's clock.
+        monotonic: Nanoseconds of a clock that nobody sets.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, columns: FrozenColumns, *, clock: Clock
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        columns: FrozenColumns,
+        *,
+        clock: Clock,
+        monotonic: Callable[[], int] = monotonic_ns,
     ) -> None:
         self._expiring = Expiring(settings, ledger, columns, clock=clock)
+        self._believing = Believing(ledger, monotonic)
         self._retention_ns = settings.retention.ended_days * DAY_NS
         self._ledger = ledger
         self._columns = columns
@@ -47,18 +56,19 @@ class Compacting:
 
     def round(self, stopping: Event) -> Compacted | None:
         """Makes a pass if one is due, by a clock that can be believed; None otherwise."""
-        now_ns = nanoseconds(self._clock.now())
+        now = self._clock.now()
+        now_ns = nanoseconds(now)
+        if not self._believing.look(now_ns):
+            return None
         with self._ledger.read() as txn:
             before = get_compacted(txn)
-            newest_ns = find_newest_time(txn)
-        # A clock behind what it said before is wrong, now or then: nothing is dropped by it.
-        if now_ns < max(newest_ns, before.time_ns + DAY_NS if before.time_ns else 0):
+        if before.time_ns and now_ns < before.time_ns + DAY_NS:
             return None
         # Readers who begin with columns never go back behind them.
         through = newest_sequence(self._ledger, self._columns)
         if not through:
             return None
-        expired_count = self._expiring.round(stopping)
+        expired_count = self._expiring.round(now, stopping)
         if expired_count:
             _log.info("expired listings withdrawn listings=%d", expired_count)
         compactor = Compactor(self._ledger, stopping)

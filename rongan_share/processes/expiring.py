@@ -31,6 +31,7 @@ from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from threading import Event
 
     from numpy.typing import NDArray
@@ -70,17 +71,21 @@ class Expiring:
         self._clock = clock
         self._last: dict[int, int] = {}
 
-    def round(self, stopping: Event) -> int:
+    def round(self, now: datetime, stopping: Event) -> int:
         """Withdraws what is due; returns how many listings.
 
         What a contributor is changing at the same moment is left for the next round.
+
+        Args:
+            now: The time that was found fit to be believed, whatever the clock says meanwhile.
+            stopping: Set when the hub stops.
         """
         committer = Committer(self._ledger, self._clock, lambda _sequence: None)
         committer.start()
         try:
             with self._columns.scratch() as folder:
                 snapshot = self._read(Spilling(folder, newest(self._ledger, self._columns)))
-                before = shanghai_day(self._clock.now()) - self._days
+                before = shanghai_day(now) - self._days
                 return sum(
                     self._withdraw(committer, rows, snapshot.sequence)
                     for rows in _expired_frames(snapshot, before)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+
+from rongan_share.clock import nanoseconds
 
 SHANGHAI = timezone(timedelta(hours=8))
 
@@ -13,6 +16,11 @@ def last_noon() -> datetime:
     now = datetime.now(SHANGHAI)
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     return (noon if noon < now else noon - timedelta(days=1)).astimezone(UTC)
+
+
+def ticks_of(clock: FakeClock) -> Callable[[], int]:
+    """Returns a monotonic clock that moves with a faked one; no clock was set by hand then."""
+    return lambda: nanoseconds(clock.now())
 
 
 class FakeClock:

@@ -9,7 +9,7 @@ from rongan_share.audit.verify import verify_log
 from rongan_share.columns.freeze import newest
 from rongan_share.ledger.journal import list_frames
 from rongan_share.processes.compacting import Compacting
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, ticks_of
 from tests.support.freezing import columns_of, freeze
 from tests.support.hub import HubUnderTest
 from tests.walk.asking import (
@@ -41,12 +41,16 @@ def test_what_ended_leaves_the_journal_when_retention_is_over(hub: HubUnderTest)
     contribute(giver, [kept, gone])
     contribute(giver, [withdrawal(gone.token, gone.reference)])
     retention = timedelta(days=hub.settings.retention.ended_days)
-    compacting = Compacting(hub.settings, hub.hub.ledger, columns_of(hub), clock=clock)
+    compacting = Compacting(
+        hub.settings, hub.hub.ledger, columns_of(hub), clock=clock, monotonic=ticks_of(clock)
+    )
     assert compacting.round(RUNNING) is None
     assert freeze(hub, serve=True) is not None
     clock.advance(-A_DAY)
     assert compacting.round(RUNNING) is None
-    clock.advance(A_DAY + retention)
+    clock.advance(retention)
+    assert compacting.round(RUNNING) is None
+    clock.advance(A_DAY)
     assert compacting.round(RUNNING) is not None
     assert row_counts(hub) == [2, 1]
     clock.advance(A_DAY - timedelta(seconds=1))

@@ -39,10 +39,10 @@ def test_expired_listings_end_once_nobody_renewed_them(hub: HubUnderTest) -> Non
     expiring = Expiring(hub.settings, hub.hub.ledger, columns_of(hub), clock=clock)
     days = timedelta(days=hub.settings.retention.expired_days + 2)
     clock.advance(days - timedelta(days=1))
-    assert expiring.round(RUNNING) == 0
+    assert expiring.round(clock.now(), RUNNING) == 0
     clock.advance(timedelta(days=1))
-    assert expiring.round(RUNNING) == 1
-    assert expiring.round(RUNNING) == 0
+    assert expiring.round(clock.now(), RUNNING) == 1
+    assert expiring.round(clock.now(), RUNNING) == 0
     clock.advance(-days)
     with hub.hub.ledger.read() as txn:
         head = get_list_sequence(txn)

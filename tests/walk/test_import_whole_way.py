@@ -15,7 +15,7 @@ from rongan_share.ledger.journal import list_frames
 from rongan_share.processes.column_folder import FOLDER
 from rongan_share.processes.compacting import Compacting
 from rongan_share.wire.vocabulary import RowOperation
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, ticks_of
 from tests.support.freezing import columns_of, freeze
 from tests.support.hub import HubUnderTest
 from tests.support.importing import ALWAYS, Partners, make_rows, run_import, write_packed
@@ -89,11 +89,15 @@ def test_whole_way_of_an_import(hub: HubUnderTest, tmp_path: Path) -> None:
     assert freeze(hub, serve=True) is not None
     model.compare(partners)
     whole = row_counts(hub)
-    retention = timedelta(days=hub.settings.retention.ended_days + 1)
+    retention, a_day = timedelta(days=hub.settings.retention.ended_days), timedelta(days=1)
     clock.advance(retention)
-    compacting = Compacting(hub.settings, hub.hub.ledger, columns_of(hub), clock=clock)
+    compacting = Compacting(
+        hub.settings, hub.hub.ledger, columns_of(hub), clock=clock, monotonic=ticks_of(clock)
+    )
+    assert compacting.round(RUNNING) is None
+    clock.advance(a_day)
     assert compacting.round(RUNNING) is not None
-    clock.advance(-retention)
+    clock.advance(-retention - a_day)
     counts = row_counts(hub)
     parts = slice(done.first_sequence - 1, done.last_sequence)
     assert (whole[parts], counts[parts]) == ([PART, 60], [PART, 40])
