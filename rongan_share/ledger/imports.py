@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from rongan_share.errors import LedgerCorruptError
+from rongan_share.errors import LedgerCorruptError, MovedError
 from rongan_share.ledger.environment import Ledger, Table, Transaction
 from rongan_share.ledger.segments import IMPORT_ID_BYTES, part_key
 
@@ -148,6 +148,18 @@ def put_import(txn: Transaction, import_id: bytes, record: ImportRecord) -> None
     txn.put(Table.IMPORTS, _RECORD + import_id, msgspec.msgpack.encode(record))
 
 
+def go_on(txn: Transaction, import_id: bytes, record: ImportRecord) -> None:
+    """Records how far an import that began before has come.
+
+    Raises:
+        MovedError: It was dropped meanwhile, and its parts with it.
+    """
+    stored = find_import(txn, import_id)
+    if stored is None or stored.state is ImportState.DROPPED:
+        raise MovedError
+    put_import(txn, import_id, record)
+
+
 def put_part(
     txn: Transaction, import_id: bytes, number: int, *, sealed: bytes, note: PartNote
 ) -> None:
@@ -173,12 +185,26 @@ def put_seals(txn: Transaction, import_id: bytes, seals: bytes) -> None:
     txn.put(Table.IMPORTS, _SEALS + import_id, seals)
 
 
-def drop_staged(ledger: Ledger, import_id: bytes) -> None:
-    """Removes an import unless it is committed, in transactions that are short."""
+def drop_staged(ledger: Ledger, import_id: bytes, *, before_ns: int | None = None) -> bool:
+    """Removes an import unless it is committed, in transactions that are short.
+
+    Args:
+        ledger: The store.
+        import_id: The import.
+        before_ns: If given, it stays if anything was done for it at or after this time,
+            nanoseconds since 1970-01-01 UTC.
+
+    Returns:
+        Whether it was removed.
+    """
     with ledger.write() as txn:
         record = find_import(txn, import_id)
         if record is None or record.committed:
-            return
+            return False
+        dropped = record.state is ImportState.DROPPED
+        # What the caller has read of it may be old: somebody may have taken it up since.
+        if not dropped and before_ns is not None and record.touched_ns >= before_ns:
+            return False
         # Whoever goes on with it must not find a part of it.
         put_import(txn, import_id, msgspec.structs.replace(record, state=ImportState.DROPPED))
     for first in range(0, record.part_count, _DROPPED_AT_ONCE):
@@ -190,6 +216,7 @@ def drop_staged(ledger: Ledger, import_id: bytes) -> None:
     with ledger.write() as txn:
         txn.delete(Table.IMPORTS, _SEALS + import_id)
         txn.delete(Table.IMPORTS, _RECORD + import_id)
+    return True
 
 
 def drop_notes(txn: Transaction, import_id: bytes, first: int, *, count: int) -> None:

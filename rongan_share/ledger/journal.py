@@ -53,6 +53,7 @@ __all__ = [
     "ValueKind",
     "find_frame_at",
     "find_newest_time",
+    "find_part_seal",
     "find_seal",
     "find_value_seal",
     "get_staged",
@@ -237,6 +238,11 @@ def find_seal(txn: Transaction, sequence: int) -> bytes:
 def find_value_seal(txn: Transaction, sequence: int) -> bytes:
     """Returns the checksum with which a frame, or the part of an import, was first written."""
     return _first_seal(txn, *_place_of(txn, sequence))
+
+
+def find_part_seal(txn: Transaction, import_id: bytes, number: int) -> bytes:
+    """Returns the checksum with which a part was first written; empty if it is not there."""
+    return _first_seal(txn, Table.PARTS, part_key(import_id, number))
 
 
 def _first_seal(txn: Transaction, table: Table, key: bytes) -> bytes:

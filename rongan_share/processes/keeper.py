@@ -51,7 +51,11 @@ def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Ch
     freezer = Freezer(ledger, columns, clock)
     compacting = Compacting(settings, ledger, columns, clock=clock)
     return [
-        Chore("housekeeping", HOUSEKEEPING_SECONDS, Housekeeping(ledger, clock).round),
+        Chore(
+            "housekeeping",
+            HOUSEKEEPING_SECONDS,
+            Housekeeping(ledger, clock, settings.data_directory).round,
+        ),
         Chore("columns", COLUMNS_SECONDS, freezer.round),
         Chore("compaction", COMPACTION_SECONDS, compacting.round),
     ]

@@ -17,6 +17,8 @@ from rongan_share.ledger.imports import (
     get_seals,
     put_import,
 )
+from rongan_share.ledger.journal import find_part_seal
+from rongan_share.ledger.sealed import SEAL_BYTES
 from rongan_share.ledger.segments import (
     IMPORT_ID_BYTES,
     Segment,
@@ -61,6 +63,8 @@ def import_committer(verify: Verify) -> Callable[[Call, pb.CommitImportRequest],
             changed = "day"
         if changed is None and record.ruling.taxonomy_version != call.taxonomy.version:
             changed = "taxonomy"
+        if changed is None and not _are_whole(call.read, import_id, seals):
+            changed = "parts"
         if changed is not None:
             raise RonganError(Reason.IMPORT_OUTDATED, changed=changed)
         segment = Segment(0, _header_of(call, record), import_id, seals)
@@ -109,6 +113,16 @@ def _find_staged(call: Call, request: pb.CommitImportRequest) -> tuple[ImportRec
     if request.digest != digest_of_seals([seals]):
         raise malformed("digest", "that of the staged parts")
     return record, seals
+
+
+def _are_whole(txn: Transaction, import_id: bytes, seals: bytes) -> bool:
+    """Tells whether every part is there as it was staged.
+
+    It need not be looked at again when the commit is written: whoever drops parts changes the
+    record before, and the commit expects that as it is now.
+    """
+    parts = range(len(seals) // SEAL_BYTES)
+    return seals == b"".join(find_part_seal(txn, import_id, number) for number in parts)
 
 
 def _verify_partner(call: Call, record: ImportRecord, verify: Verify) -> None:

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from partner_sdk.credentials import Credentials
 from rongan_share.cli.connection import Connection
+from rongan_share.cli.importing.blocks import Source
 from rongan_share.cli.importing.job import ImportJob
 from rongan_share.cli.importing.outcome import Outcome
 from rongan_share.cli.importing.packed import FORMAT, MANIFEST, PackedSource
@@ -36,16 +39,27 @@ def write_packed(folder: Path, rows: Sequence[Row]) -> PackedSource:
 
 @contextmanager
 def import_job(
-    hub: HubUnderTest, source: PackedSource, partner_id: str, *, columns_from: int = NEVER
+    hub: HubUnderTest,
+    source: Source,
+    partner_id: str,
+    *,
+    columns_from: int = NEVER,
+    on_rows: Callable[[int], None] = lambda _count: None,
 ) -> Iterator[ImportJob]:
     """Makes the job of an import beside a hub in this process."""
     with ImportStore(hub.settings, hub.clock, ledger=hub.hub.ledger) as store:
-        yield ImportJob(store, source, partner_id=partner_id, columns_from=columns_from)
+        yield ImportJob(
+            store,
+            source,
+            partner_id=partner_id,
+            columns_from=columns_from,
+            on_rows=on_rows,
+        )
 
 
 def run_import(
     hub: HubUnderTest,
-    source: PackedSource,
+    source: Source,
     partner_id: str,
     *,
     columns_from: int = NEVER,
@@ -66,6 +80,18 @@ def connected(
     credentials = Credentials.from_files(files.certificate, files.key, files.roots)
     with Connection(hub.target, credentials) as connection:
         yield connection
+
+
+def staged_only(
+    hub: HubUnderTest, source: Source, partner_id: str, *, columns_from: int = NEVER
+) -> None:
+    """Stages a file and breaks off before the commit."""
+
+    def give_up() -> None:
+        raise OSError("a test")
+
+    with pytest.raises(OSError, match="a test"):
+        run_import(hub, source, partner_id, before=give_up, columns_from=columns_from)
 
 
 class Partners:

@@ -99,10 +99,10 @@ def test_staged_import_is_dropped_in_the_end(
         with hub.hub.ledger.read() as txn:
             return sum(not record.committed for _, record in list_imports(txn))
 
-    Housekeeping(hub.hub.ledger, hub.clock).round(Event())
+    Housekeeping(hub.hub.ledger, hub.clock, hub.settings.data_directory).round(Event())
     assert staged() == 1
     advance(hub, seconds=KEPT_NS / 1e9 + 1)
-    Housekeeping(hub.hub.ledger, hub.clock).round(Event())
+    Housekeeping(hub.hub.ledger, hub.clock, hub.settings.data_directory).round(Event())
     assert staged() == 0
     with hub.hub.ledger.read() as txn:
         parts = {key[:16] for key, _ in txn.scan(Table.PARTS)}

@@ -17,7 +17,7 @@ from rongan_share.cli.importing.recheck import touches
 from rongan_share.cli.importing.staging import Staging
 from rongan_share.clock import nanoseconds
 from rongan_share.columns.freeze import LEAST_ROWS
-from rongan_share.errors import Reason, RonganError
+from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.gate.agreement import verify_scope
 from rongan_share.ledger.counters import get_last_of_partner, get_list_sequence
 from rongan_share.ledger.imports import (
@@ -26,6 +26,7 @@ from rongan_share.ledger.imports import (
     Ruling,
     drop_notes,
     drop_staged,
+    go_on,
     list_imports,
     put_import,
 )
@@ -112,22 +113,22 @@ class ImportJob:
         found = self._find()
         if found is not None and found[1].committed:
             return told(*found, taken_up=0, repeated=True)
-        taken_up = 0
         for _ in range(ATTEMPTS):
             ruling = self._ruling()
             if found is not None and found[1].ruling != ruling:
                 self.drop(found[0])
                 found = None
-            if found is None:
-                found = secrets.token_bytes(IMPORT_ID_BYTES), self._fresh(ruling)
-            else:
-                taken_up = found[1].row_count
-            done = self._stage_and_commit(*found, connect=connect)
+            import_id, record = found or self._begin(ruling)
+            try:
+                done = self._stage_and_commit(import_id, record, connect=connect)
+            except MovedError:
+                # Dropped meanwhile: nothing of it may be used.
+                done = None
             if done is not None:
-                done.taken_up = taken_up
+                done.taken_up = record.row_count
                 return done
-            self.drop(found[0])
-            found, taken_up = None, 0
+            self.drop(import_id)
+            found = None
         raise RonganError(Reason.STORE_BUSY, retry_after_seconds=1.0)
 
     def abandon(self) -> int:
@@ -147,8 +148,7 @@ class ImportJob:
         self, import_id: bytes, record: ImportRecord, *, connect: Connect
     ) -> Outcome | None:
         """Stages and commits; None if all of it must be judged anew."""
-        with self._store.ledger.write() as txn:
-            put_import(txn, import_id, record)
+        record = self._touch(import_id, record)
         staging = self._staging(import_id, record)
         try:
             written = staging.run(self._store.imported.draft(import_id))
@@ -223,7 +223,7 @@ class ImportJob:
             return None
         record = msgspec.structs.replace(record, checked_sequence=last, checked_head=head)
         with ledger.write() as txn:
-            put_import(txn, import_id, record)
+            go_on(txn, import_id, record)
         return record
 
     def _tidy(self, import_id: bytes, record: ImportRecord) -> None:
@@ -287,6 +287,21 @@ class ImportJob:
             key_id=self._store.cipher.key_id,
             consent_named=self._consent_named,
         )
+
+    def _begin(self, ruling: Ruling) -> tuple[bytes, ImportRecord]:
+        """Begins an import of which nothing is staged."""
+        import_id, record = secrets.token_bytes(IMPORT_ID_BYTES), self._fresh(ruling)
+        with self._store.ledger.write() as txn:
+            put_import(txn, import_id, record)
+        return import_id, record
+
+    def _touch(self, import_id: bytes, record: ImportRecord) -> ImportRecord:
+        """Takes up an import, so that whoever drops what nobody goes on with leaves it."""
+        now = nanoseconds(self._store.clock.now())
+        record = msgspec.structs.replace(record, touched_ns=now)
+        with self._store.ledger.write() as txn:
+            go_on(txn, import_id, record)
+        return record
 
     def _fresh(self, ruling: Ruling) -> ImportRecord:
         now = nanoseconds(self._store.clock.now())

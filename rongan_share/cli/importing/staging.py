@@ -21,7 +21,7 @@ from rongan_share.cli.importing.pipeline import Behind, in_order
 from rongan_share.cli.messages import say
 from rongan_share.clock import monotonic_ns, nanoseconds
 from rongan_share.columns.run_writer import RunWriter, WrittenRun
-from rongan_share.ledger.imports import ImportRecord, ImportState, find_note, put_import, put_part
+from rongan_share.ledger.imports import ImportRecord, ImportState, find_note, go_on, put_part
 from rongan_share.ledger.imports import put_seals as save_seals
 from rongan_share.ledger.journal import get_staged
 from rongan_share.ledger.sealed import SEAL_BYTES
@@ -95,6 +95,7 @@ class Staging:
 
         Raises:
             RowsRefusedError: Rows break rules; all of it is to be dropped.
+            MovedError: The import was dropped meanwhile.
             OSError: Something could not be read or written.
         """
         writer = RunWriter(folder, self._store.owner_keys)
@@ -119,7 +120,11 @@ class Staging:
         return written
 
     def finish(self) -> None:
-        """Says that all is staged."""
+        """Says that all is staged.
+
+        Raises:
+            MovedError: The import was dropped meanwhile.
+        """
         self.record = msgspec.structs.replace(
             self.record,
             state=ImportState.STAGED,
@@ -128,7 +133,7 @@ class Staging:
         )
         with self._store.ledger.write() as txn:
             save_seals(txn, self._import_id, bytes(self._seals))
-            put_import(txn, self._import_id, self.record)
+            go_on(txn, self._import_id, self.record)
 
     @property
     def seals(self) -> bytes:
@@ -232,7 +237,7 @@ class Staging:
         with self._store.ledger.write() as txn:
             for part in parts:
                 put_part(txn, self._import_id, part.number, sealed=part.sealed, note=part.note)
-            put_import(txn, self._import_id, self.record)
+            go_on(txn, self._import_id, self.record)
         for part in parts:
             self._seals += part.sealed[-SEAL_BYTES:]
 
