@@ -92,7 +92,8 @@ class PackedSource:
                 for name, value in OPTIONAL.items()
             }
             for name, column in self._columns.items():
-                columns[name] = np.asarray(column[first:end])
+                # Once: the file may be written to between judging a row and staging it.
+                columns[name] = np.array(column[first:end])
             yield Block(first_row=first, columns=columns, faults=Faults())
 
 

@@ -165,3 +165,17 @@ def test_packed_folder_that_is_none(tmp_path: Path, damage: str) -> None:
         (tmp_path / f"{name}.bin").write_bytes(bytes(size))
     with pytest.raises(RowsRefusedError):
         PackedSource(tmp_path)
+
+
+def test_packed_columns_are_read_once(tmp_path: Path) -> None:
+    """What is judged is what is staged, whoever writes to the file between."""
+    path = csv_file(tmp_path, CSV.format(**KEYS, bit=E4.bit))
+    columns = read(path)
+    for name, column in columns.items():
+        (tmp_path / f"{name}.bin").write_bytes(column.tobytes())
+    manifest = {"format": FORMAT, "rows": 2, "epoch": 1}
+    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
+    (block,) = PackedSource(tmp_path).blocks()
+    with (tmp_path / "severity.bin").open("r+b") as file:
+        file.write(b"\xfa\xfa")
+    assert block.columns["severity"].tolist() == columns["severity"].tolist()
