@@ -36,6 +36,7 @@ BY_DEFAULT = 254
 """Severity of a row that states none: the category's own takes its place."""
 
 _KEY_BYTES = 16
+_MANDATORY = "mandatory"
 _WORDS: dict[str, type[IntEnum]] = {
     "operation": RowOperation,
     "type": IdentifierType,
@@ -100,6 +101,24 @@ def read_numbers(name: str, numbers: NDArray[Any]) -> Column:
     return Column(values, broken, f"0 to {limits.max}")
 
 
+def fill_empty(name: str, column: Column, empty: NDArray[np.bool_]) -> Column:
+    """Gives the cells of a column of numbers that hold none what an empty cell means.
+
+    Args:
+        name: The column.
+        column: As it was read, with anything in those cells.
+        empty: Which they are.
+    """
+    if not empty.any():
+        return column
+    values = column.values.copy()
+    values[empty] = _EMPTY.get(name, 0)
+    if name in _EMPTY:
+        return Column(values, column.broken & ~empty, column.rule)
+    rule = column.rule if column.broken.any() else _MANDATORY
+    return Column(values, column.broken | empty, rule)
+
+
 def read_hexadecimal(characters: NDArray[np.uint8], lengths: NDArray[np.int64]) -> Column:
     """Reads 32 hexadecimal digits a row.
 
@@ -158,7 +177,7 @@ def _number_of(name: str, text: str, taxonomy: Taxonomy) -> int:
 def _empty(name: str) -> int:
     if name in _EMPTY:
         return _EMPTY[name]
-    raise MalformedError(name, "mandatory")
+    raise MalformedError(name, _MANDATORY)
 
 
 def _flags_of(name: str, text: str) -> int:

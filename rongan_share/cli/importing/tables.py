@@ -14,6 +14,7 @@ from rongan_share.cli.importing.cells import (
     KEYS,
     Column,
     absent,
+    fill_empty,
     fill_severities,
     read_hexadecimal,
     read_numbers,
@@ -170,7 +171,8 @@ class TableSource:
             array = array.cast(arrow.date32()).cast(arrow.int32())
         if types.is_integer(array.type):
             numbers = array.fill_null(0).to_numpy(zero_copy_only=False)
-            return read_numbers(name, numbers)
+            empty = array.is_null().to_numpy(zero_copy_only=False)
+            return fill_empty(name, read_numbers(name, numbers), empty)
         if not types.is_string(array.type):
             raise RowsRefusedError.at(1, name, "texts or whole numbers")
         coded = array.fill_null("").dictionary_encode()

@@ -167,6 +167,31 @@ def test_packed_folder_that_is_none(tmp_path: Path, damage: str) -> None:
         PackedSource(tmp_path)
 
 
+@pytest.mark.parametrize("name", COLUMNS)
+def test_cell_of_parquet_that_is_null(tmp_path: Path, name: str) -> None:
+    """It means what an empty cell of a CSV file means: the default, or a row that is refused."""
+    source = csv_file(tmp_path, CSV.format(**KEYS, bit=E4.bit))
+    table = typed(read(source), as_text=False)
+    kept = table.column(name)[1].as_py()
+    given = pa.array([None, kept], table.column(name).type)
+    table = table.set_column(table.column_names.index(name), name, given)
+    pq.write_table(table, tmp_path / "null.parquet")
+    (block,) = TableSource(tmp_path / "null.parquet", "parquet", TAXONOMY).blocks()
+    defaults = {
+        "operation": 1,
+        "flags": 0,
+        "severity": E4.default_severity,
+        "original_source": 0,
+        "event_day": 0,
+        "expiry_day": 0,
+    }
+    if name in defaults:
+        assert block.faults.total == 0
+        assert block.columns[name].tolist() == [defaults[name], kept]
+    else:
+        assert [(fault.row, fault.column) for fault in block.faults.first] == [(0, name)]
+
+
 def test_packed_columns_are_read_once(tmp_path: Path) -> None:
     """What is judged is what is staged, whoever writes to the file between."""
     path = csv_file(tmp_path, CSV.format(**KEYS, bit=E4.bit))
