@@ -79,6 +79,9 @@ class TableSource:
                     yield self._block(table, first, faults)
                     first += table.num_rows
                     faults = Faults() if faults.total else faults
+            if faults.total:
+                # Behind the last row that could be read, or there was none.
+                yield Block(first_row=first, columns=_no_rows(), faults=faults)
         except (arrow.ArrowException, ValueError) as error:
             if isinstance(error, RowsRefusedError):
                 raise
@@ -201,3 +204,7 @@ class TableSource:
         if broken.any():
             return Column(np.zeros(len(array), "S16"), broken, rule)
         return Column(characters.copy().view("S16"), broken, rule)
+
+
+def _no_rows() -> dict[str, NDArray[Any]]:
+    return {name: np.zeros(0, COLUMN_DTYPES[name]) for name in COLUMNS}

@@ -192,6 +192,17 @@ def test_cell_of_parquet_that_is_null(tmp_path: Path, name: str) -> None:
         assert [(fault.row, fault.column) for fault in block.faults.first] == [(0, name)]
 
 
+@pytest.mark.parametrize("good", [0, 1, BLOCK_ROWS])
+def test_rows_of_another_length_at_the_end(tmp_path: Path, good: int) -> None:
+    """They are told where no good row is read with them, and where there is none at all."""
+    head, first, second = CSV.format(**KEYS, bit=E4.bit).splitlines()
+    bad = 60_000
+    lines = [head, *[first] * good, *[second + ",more"] * bad]
+    blocks = list(csv_file(tmp_path, "\n".join(lines) + "\n").blocks())
+    assert sum(block.row_count for block in blocks) == good
+    assert sum(block.faults.total for block in blocks) == bad
+
+
 def test_packed_columns_are_read_once(tmp_path: Path) -> None:
     """What is judged is what is staged, whoever writes to the file between."""
     path = csv_file(tmp_path, CSV.format(**KEYS, bit=E4.bit))
