@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.services.row_terms import RowTerms
 
+    Blind = Callable[[Sequence[bytes]], bytes]
+
 
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """What blocks are judged by, the same for all.
@@ -35,7 +37,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     terms: RowTerms
     consent_named: bool
     cipher: TokenCipher
-    blind: Callable[[Sequence[bytes]], bytes]
+    blind: Blind
     snapshot: Snapshot | None
 
 
@@ -92,11 +94,16 @@ def judge(bench: Bench, block: Block, *, from_row: int = 0) -> Judged:
         columns=columns,
         rows=numbers,
         faults=faults,
-        digest=digest_of(bench, block),
+        digest=digest_of(bench.blind, block),
     )
 
 
-def digest_of(bench: Bench, block: Block) -> bytes:
+def digest_of(blind: Blind, block: Block) -> bytes:
     """Makes the digest of a block as it was read."""
     names = sorted(block.columns)
-    return bench.blind([block.columns[name].tobytes() for name in names])
+    return blind([block.columns[name].tobytes() for name in names])
+
+
+def chained(blind: Blind, content: bytes, digest: bytes) -> bytes:
+    """Makes the digest of a file up to the end of a block from that up to its beginning."""
+    return blind([content, digest])

@@ -15,7 +15,7 @@ import numpy as np
 from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.sources.rows import RowProblem, RowsRefusedError
 from rongan_share.cli.importing.blocks import MOST_SHOWN, Fault, Faults
-from rongan_share.cli.importing.checking import Judged, digest_of, judge
+from rongan_share.cli.importing.checking import Judged, chained, digest_of, judge
 from rongan_share.cli.importing.cutting import PART_ROWS, Cut, Cutter, Part, Parts, pack
 from rongan_share.cli.importing.pipeline import Behind, in_order
 from rongan_share.cli.messages import say
@@ -83,6 +83,9 @@ class Staging:
         self._faults = Faults()
         self._seals = bytearray()
         self.rows_read = 0
+        # How far it had come before: what this run reads is held against that.
+        self._before = record
+        self._met = not record.content_rows
         self._content = b""
         self._contents: deque[tuple[int, bytes]] = deque()
         self._parts_at_once = 1
@@ -129,6 +132,8 @@ class Staging:
             self.record,
             state=ImportState.STAGED,
             rows_read=self.rows_read,
+            content_rows=self.rows_read,
+            content=self._content,
             touched_ns=nanoseconds(self._store.clock.now()),
         )
         with self._store.ledger.write() as txn:
@@ -167,27 +172,36 @@ class Staging:
             self._faults.add(judged.faults.first, total=judged.faults.total)
             if not self._faults.total:
                 yield from cutter.add(judged)
+        if not self._met:
+            raise RefusedHereError(say("import_changed"))
         if not self._faults.total:
             yield from cutter.finish()
 
     def _judge(self, block: Block) -> Judged:
-        if block.first_row + block.row_count > self.record.content_rows:
-            return judge(self._bench, block, from_row=self.record.rows_read)
+        if block.first_row + block.row_count > self._before.content_rows:
+            return judge(self._bench, block, from_row=self._before.rows_read)
         # Judged and staged before: only that it is the same is to be seen.
         return Judged(
             end_row=block.first_row + block.row_count,
             columns={name: column[:0] for name, column in block.columns.items()},
             rows=_NO_ROWS,
             faults=Faults(),
-            digest=digest_of(self._bench, block),
+            digest=digest_of(self._bench.blind, block),
         )
 
     def _keep_content(self, judged: Judged) -> None:
         """Chains the digests of blocks, and compares the chain where it was kept before."""
-        self._content = self._bench.blind([self._content, judged.digest])
+        self._content = chained(self._bench.blind, self._content, judged.digest)
         self._contents.append((judged.end_row, self._content))
-        kept = self.record.content_rows
-        if judged.end_row == kept and self._content != self.record.content:
+        if self._met:
+            whole = self._before.state is ImportState.STAGED
+            if whole and judged.end_row > self._before.content_rows:
+                raise RefusedHereError(say("import_changed"))
+            return
+        # Blocks of the same file end at the same rows.
+        kept = self._before.content_rows
+        self._met = judged.end_row == kept and self._content == self._before.content
+        if judged.end_row >= kept and not self._met:
             raise RefusedHereError(say("import_changed"))
 
     def _pack(self, cut: Cut) -> Parts:
