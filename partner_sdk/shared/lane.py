@@ -27,8 +27,9 @@ from partner_sdk.errors import (
 )
 from partner_sdk.retry import Failure, decide_wait
 from partner_sdk.shared.asks import AnsweredFrame, Ask, hand_out
+from partner_sdk.shared.lane_stream import LaneStream
 from partner_sdk.shared.line import Line, SentFrame
-from partner_sdk.streams import STREAM_SECONDS, AnswerStream, count_sends
+from partner_sdk.streams import STREAM_SECONDS, count_sends
 from rongan_share.v1.verdict_service_pb2 import (
     StreamVerdictsRequest,
     StreamVerdictsResponse,
@@ -61,44 +62,6 @@ class LaneEndedError(SdkError):
     """The lane has ended; another must be taken."""
 
 
-class _Stream:
-    """One stream of a lane, from its opening to its end.
-
-    Attributes:
-        fresh_until: When it takes no new frame any more.
-        over: It has ended, or is to end.
-        drawn: The number of the last frame that gRPC took to send, 0 = none.
-    """
-
-    def __init__(self, fresh_until: float) -> None:
-        self.fresh_until = fresh_until
-        self.over = False
-        self.drawn = 0
-        self.responses: AnswerStream[StreamVerdictsResponse] | None = None
-
-    def begin(self, responses: AnswerStream[StreamVerdictsResponse]) -> None:
-        """Takes the answers that gRPC gives; a stream that is over by now is ended at once."""
-        self.responses = responses
-        if self.over:
-            responses.cancel()
-
-    def answers(self) -> Iterator[StreamVerdictsResponse]:
-        """Yields answers until the hub ends the stream."""
-        responses = self.responses
-        while responses is not None:
-            try:
-                message = next(responses)
-            except StopIteration:
-                return
-            yield message
-
-    def cancel(self) -> None:
-        """Ends it from this side."""
-        self.over = True
-        if self.responses is not None:
-            self.responses.cancel()
-
-
 class Lane:
     """The line of one way of asking, and the stream that serves it. Ends when it is idle."""
 
@@ -126,7 +89,7 @@ class Lane:
         self._line = Line()
         self._attempt = 1
         self._used = self._timing.monotonic()
-        self._stream: _Stream | None = None
+        self._stream: LaneStream | None = None
         # Somebody waits for a question; taken back by whoever wakes him, for two may wait.
         self._wanting = False
         self._ended = False
@@ -225,7 +188,7 @@ class Lane:
 
     def _one_stream(self) -> Refusal | SdkError | None:
         """Runs one stream to its end; returns why it failed, or None if it did not."""
-        stream = _Stream(self._timing.monotonic() + _FRESH_SECONDS)
+        stream = LaneStream(self._timing.monotonic() + _FRESH_SECONDS)
         with self._lock:
             if self._ended:
                 return None
@@ -272,7 +235,7 @@ class Lane:
 
     # gRPC's thread: draws frames.
 
-    def _requests(self, stream: _Stream) -> Iterator[StreamVerdictsRequest]:
+    def _requests(self, stream: LaneStream) -> Iterator[StreamVerdictsRequest]:
         yield StreamVerdictsRequest(open=self._opening)
         with self._lock:
             again = tuple(self._line.unanswered)
@@ -285,7 +248,7 @@ class Lane:
         while (drawn := self._draw(stream)) is not None:
             yield drawn.request
 
-    def _draw(self, stream: _Stream) -> SentFrame | None:
+    def _draw(self, stream: LaneStream) -> SentFrame | None:
         """Waits until there is a frame to send; None ends the stream's requests."""
         idle_until = self._timing.monotonic() + self._idle_seconds
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -20,6 +20,9 @@ from partner_sdk.subjects import Subject
 from rongan_share.v1.verdict_service_pb2 import StreamVerdictsResponse, VerdictOpen
 from rongan_share.wire.taxonomy import packaged_taxonomy
 from rongan_share.wire.vocabulary import State
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 
 def asks_of(count: int) -> list[Ask]:
@@ -50,7 +53,7 @@ def test_interrupted_caller_wakes_the_next(step: int) -> None:
     answer(asks)
     left = step
 
-    def interrupt(frame: FrameType, event: str, _: Any) -> Any:
+    def interrupt(frame: FrameType, event: str, _: object) -> TraceFunction | None:
         nonlocal left
         if frame.f_code is not Ask.wait.__code__:
             return None
