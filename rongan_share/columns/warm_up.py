@@ -24,6 +24,7 @@ _log = logging.getLogger(__name__)
 def warm_up() -> None:
     """Looks up a few tokens in a few rows, so that no caller waits while loops are compiled."""
     began_ns = monotonic_ns()
+    _log.info("look-ups are being compiled, or read from where they were kept")
     owner_keys = OwnerKeys.of_secret(b"")
     rows = np.zeros(_ROWS, LISTING_DTYPE)
     rows["listing_id"] = np.arange(1, _ROWS + 1)
