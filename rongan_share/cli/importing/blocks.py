@@ -10,7 +10,7 @@ import numpy as np
 from rongan_share.wire.frames import MAX_FRAME_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -93,11 +93,6 @@ class Source(Protocol):
         ...
 
     @property
-    def first_line(self) -> int:
-        """What people call its first row."""
-        ...
-
-    @property
     def epoch(self) -> int | None:
         """Epoch of its tokens, if it says."""
         ...
@@ -105,6 +100,14 @@ class Source(Protocol):
     @property
     def row_total(self) -> int | None:
         """How many rows it has, as far as that is known by now."""
+        ...
+
+    def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
+        """Says what people call rows: the lines of a text where they begin, or rows from 1.
+
+        Raises:
+            OSError: It cannot be read.
+        """
         ...
 
     def blocks(self) -> Iterator[Block]:

@@ -14,7 +14,7 @@ from rongan_share.ledger.journal import COLUMN_DTYPES
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -59,8 +59,6 @@ class PackedSource:
         OSError: Something cannot be read.
     """
 
-    first_line = 1
-
     def __init__(self, folder: Path) -> None:
         self.manifest = _read_manifest(folder / MANIFEST)
         self.row_total: int | None = self.manifest.rows
@@ -82,6 +80,10 @@ class PackedSource:
         self.file = SourceFile(
             path=str(folder.resolve()), format="packed", size=size, mtime_ns=latest
         )
+
+    def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
+        """See `Source`."""
+        return {row: row + 1 for row in rows}
 
     def blocks(self) -> Iterator[Block]:
         """See `Source`."""

@@ -274,8 +274,9 @@ class Staging:
 
     def _refuse(self) -> None:
         if self._faults.total:
-            line = self._source.first_line
-            problems = tuple(RowProblem(row + line, *what) for row, *what in self._faults.first)
+            first = self._faults.first
+            lines = self._source.lines_of({fault.row for fault in first})
+            problems = tuple(RowProblem(lines.get(row, 0), *what) for row, *what in first)
             raise RowsRefusedError(problems, self._faults.total)
 
 

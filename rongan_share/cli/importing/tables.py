@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from partner_sdk.sources.parquet_file import ParquetUnavailableError
 from partner_sdk.sources.rows import RowsRefusedError
-from rongan_share.cli.importing.blocks import BLOCK_ROWS, Block, Fault, Faults
+from rongan_share.cli.importing.blocks import BLOCK_ROWS, Block, Faults
 from rongan_share.cli.importing.cells import (
     KEYS,
     Column,
@@ -20,11 +21,12 @@ from rongan_share.cli.importing.cells import (
     read_numbers,
     read_texts,
 )
+from rongan_share.cli.importing.lines import find_lines
 from rongan_share.ledger.imports import SourceFile
 from rongan_share.ledger.journal import COLUMN_DTYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -68,30 +70,31 @@ class TableSource:
         )
         self.row_total: int | None = None
         self.epoch: int | None = None
-        self.first_line = 2 if kind == "csv" else 1
 
     def blocks(self) -> Iterator[Block]:
         """See `Source`."""
-        arrow, first, faults = self._arrow, 0, Faults()
+        arrow, first = self._arrow, 0
         try:
             with self._path.open("rb") as opened:
-                for table in self._tables(opened, faults):
-                    yield self._block(table, first, faults)
+                for table in self._tables(opened):
+                    yield self._block(table, first)
                     first += table.num_rows
-                    faults = Faults() if faults.total else faults
-            if faults.total:
-                # Behind the last row that could be read, or there was none.
-                yield Block(first_row=first, columns=_no_rows(), faults=faults)
         except (arrow.ArrowException, ValueError) as error:
             if isinstance(error, RowsRefusedError):
                 raise
             # What pyarrow says may hold values.
             rule = f"not well-formed {self._kind}"
-            raise RowsRefusedError.at(first + self.first_line, "", rule) from None
+            raise RowsRefusedError.at(self.lines_of([first]).get(first, 1), "", rule) from None
 
-    def _tables(self, opened: Any, faults: Faults) -> Iterator[Any]:  # noqa: ANN401
+    def lines_of(self, rows: Iterable[int]) -> dict[int, int]:
+        """See `Source`."""
+        if self._kind == "csv":
+            return find_lines(self._path, rows)
+        return {row: row + 1 for row in rows}
+
+    def _tables(self, opened: Any) -> Iterator[Any]:  # noqa: ANN401
         """Yields tables of `BLOCK_ROWS` rows."""
-        batches = self._csv(opened, faults) if self._kind == "csv" else self._parquet(opened)
+        batches = self._csv(opened) if self._kind == "csv" else self._parquet(opened)
         pending: list[Any] = []
         count = 0
         for batch in batches:
@@ -104,12 +107,13 @@ class TableSource:
         if count:
             yield self._arrow.Table.from_batches(pending)
 
-    def _csv(self, opened: Any, faults: Faults) -> Iterator[Any]:  # noqa: ANN401
+    def _csv(self, opened: Any) -> Iterator[Any]:  # noqa: ANN401
         csv = self._csv_module
+        misfits: deque[int] = deque()
 
         def refuse(row: Any) -> str:  # noqa: ANN401
-            # A file with such a row is refused, so that its rows need not be counted right.
-            faults.add([Fault((row.number or 2) - 2, "", "as many cells as the header")], total=1)
+            # The header is number 1; rows are numbered because one thread reads them.
+            misfits.append(row.number - 2)
             return "skip"
 
         with self._path.open(encoding="utf-8-sig", newline="") as text:
@@ -126,22 +130,50 @@ class TableSource:
         )
         rows = 0
         for batch in reader:
-            rows += batch.num_rows
+            whole = self._with_misfits(batch, rows, misfits)
+            rows += whole.num_rows
             self.row_total = max(rows, rows * self.file.size // max(opened.tell(), 1))
-            yield batch
+            yield whole
+        if misfits:
+            none = self._arrow.RecordBatch.from_pylist([], schema=reader.schema)
+            yield self._with_misfits(none, rows, misfits)
+
+    def _with_misfits(self, batch: Any, first: int, misfits: deque[int]) -> Any:  # noqa: ANN401
+        """Puts a row of nulls, which CSV has not, in the place of each that pyarrow left out.
+
+        Args:
+            batch: Rows with as many cells as the header.
+            first: Row of the file that its first is, or would be.
+            misfits: The other rows of the file; those that stand among the batch's are taken.
+        """
+        places: list[int | None] = []
+        taken = 0
+        while misfits and (taken < batch.num_rows or misfits[0] == first + len(places)):
+            before = min(misfits[0] - first - len(places), batch.num_rows - taken)
+            places.extend(range(taken, taken + before))
+            taken += before
+            if misfits[0] == first + len(places):
+                places.append(None)
+                misfits.popleft()
+        if not places:
+            return batch
+        places.extend(range(taken, batch.num_rows))
+        return batch.take(self._arrow.array(places, self._arrow.int64()))
 
     def _parquet(self, opened: Any) -> Iterator[Any]:  # noqa: ANN401
         file = self._parquet_module.ParquetFile(opened)
         self.row_total = file.metadata.num_rows
         yield from file.iter_batches(batch_size=BLOCK_ROWS)
 
-    def _block(self, table: Any, first_row: int, faults: Faults) -> Block:  # noqa: ANN401
+    def _block(self, table: Any, first_row: int) -> Block:  # noqa: ANN401
         given = {ALIASES.get(name, name): name for name in table.column_names}
         unknown = given.keys() - set(COLUMNS)
         if unknown or len(given) != len(table.column_names):
             raise RowsRefusedError.at(1, "", f"may have only: {' '.join(COLUMNS)}")
         columns: dict[str, NDArray[Any]] = {}
-        unread = np.zeros(table.num_rows, np.bool_)
+        faults, misfit = Faults(), self._misfit(table)
+        faults.mark(first_row, "", "as many cells as the header", broken=misfit)
+        unread = misfit.copy()
         for name in COLUMNS:
             if name in given:
                 column = self._column(name, table.column(given[name]).combine_chunks())
@@ -151,9 +183,10 @@ class TableSource:
                     raise RowsRefusedError.at(1, name, "mandatory")
                 column = found
             columns[name] = column.values
-            if column.broken.any():
-                faults.mark(first_row, name, column.rule, broken=column.broken)
-                unread |= column.broken
+            broken = column.broken & ~misfit
+            if broken.any():
+                faults.mark(first_row, name, column.rule, broken=broken)
+                unread |= broken
         fill_severities(columns, self._taxonomy)
         return Block(
             first_row=first_row,
@@ -161,6 +194,14 @@ class TableSource:
             faults=faults,
             unread=unread if unread.any() else None,
         )
+
+    def _misfit(self, table: Any) -> NDArray[np.bool_]:  # noqa: ANN401
+        """Tells which rows have not as many cells as the header: nulls are put in their place."""
+        column = table.column(0)
+        if self._kind != "csv" or not column.null_count:
+            return np.zeros(table.num_rows, np.bool_)
+        misfit: NDArray[np.bool_] = column.is_null().to_numpy().astype(np.bool_)
+        return misfit
 
     def _column(self, name: str, array: Any) -> Column:  # noqa: ANN401
         arrow, types = self._arrow, self._arrow.types
@@ -204,7 +245,3 @@ class TableSource:
         if broken.any():
             return Column(np.zeros(len(array), "S16"), broken, rule)
         return Column(characters.copy().view("S16"), broken, rule)
-
-
-def _no_rows() -> dict[str, NDArray[Any]]:
-    return {name: np.zeros(0, COLUMN_DTYPES[name]) for name in COLUMNS}
