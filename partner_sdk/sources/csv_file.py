@@ -95,8 +95,8 @@ def read_records(
         encoding: How its text is written.
         notes: Where to count records of several lines, which only columns that are not read
             may cause.
-        lenient: Whether a single line with too few or too many cells is yielded with its problem
-            instead of ending the file.
+        lenient: Whether a record with too few or too many cells, or with a line break in a cell
+            that is read, is yielded with its problem instead of ending the file.
 
     Raises:
         RowsRefusedError: Header, text encoding, quotes, a line break in a cell that is read, or
@@ -118,15 +118,19 @@ def read_records(
             line = reader.line_num + 1
             for cells in reader:
                 span = range(line, reader.line_num + 1)
-                if cells and lenient and len(span) == 1 and len(cells) != len(header):
-                    yield Record(line, dict.fromkeys(header, ""), f"needs {len(header)} cells")
-                elif cells:
-                    verify_cell_count(cells, span, expected=len(header))
-                    named = dict(zip(header, cells, strict=True))
-                    if len(span) > 1:
-                        verify_cells_end(named, span, read=read, delimiter=delimiter)
-                        notes.several_lines += 1
-                    yield Record(line, {name: strip_blanks(cell) for name, cell in named.items()})
+                try:
+                    if cells:
+                        verify_cell_count(cells, span, expected=len(header))
+                        named = dict(zip(header, cells, strict=True))
+                        if len(span) > 1:
+                            verify_cells_end(named, span, read=read, delimiter=delimiter)
+                            notes.several_lines += 1
+                        stripped = {name: strip_blanks(cell) for name, cell in named.items()}
+                        yield Record(line, stripped)
+                except RowsRefusedError as error:
+                    if not lenient:
+                        raise
+                    yield Record(line, dict.fromkeys(header, ""), error.problems[0].rule)
                 line = span.stop
         except csv.Error as error:
             raise RowsRefusedError.at(line, "", words_of_csv_error(error)) from None

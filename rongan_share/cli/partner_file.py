@@ -83,10 +83,12 @@ class PartnerFile:
     Attributes:
         rows: Its rows that are well formed, in order.
         problems: What is wrong with the others, and with rows beside others.
+        templates: Template and line of each row that names one, of the others too.
     """
 
     rows: list[PartnerRow] = field(default_factory=list)
     problems: list[RowProblem] = field(default_factory=list)
+    templates: list[tuple[str, int]] = field(default_factory=list)
 
 
 def read_partners(path: Path, encoding: Encoding) -> PartnerFile:
@@ -108,8 +110,10 @@ def read_partners(path: Path, encoding: Encoding) -> PartnerFile:
         values, problems = _parse(record)
         problems += _twice(record.line, values, first)
         read.problems += problems
+        template = str(values.pop("agreement", ""))
+        if template:
+            read.templates.append((template, record.line))
         if not problems:
-            template = str(values.pop("agreement", ""))
             named: dict[str, object] = {REQUEST_FIELDS[name]: each for name, each in values.items()}
             request = pb.CreatePartnerRequest(**named)  # type: ignore[arg-type]  # by column
             read.rows.append(PartnerRow(record.line, request, template))

@@ -57,7 +57,7 @@ def import_partners(
         if folder is not None and not folder.is_dir():
             raise click.BadParameter(say("no_folder"), param_hint=name)
     partners = read_partners(file, parse_encoding(encoding))
-    templates = load_templates(agreements, partners.rows) if partners.rows else {}
+    templates = load_templates(agreements, partners)
     folders = None
     if credentials is not None:
         settings = options.load_settings()

@@ -65,27 +65,32 @@ def list_partners(hub: Connection) -> Iterable[pb.Partner]:
             return
 
 
-def load_templates(
-    folder: Path | None, rows: Sequence[PartnerRow]
-) -> dict[str, agreement_pb2.Agreement]:
+def load_templates(folder: Path | None, file: PartnerFile) -> dict[str, agreement_pb2.Agreement]:
     """Reads the agreements that rows name, without their partners.
 
+    One that is missing or unfit becomes a problem of the file, so that it hides no other.
+
     Raises:
-        RefusedHereError: One is malformed, or would be refused by the hub.
-        RowsRefusedError: A row names one that is not there.
         OSError: One cannot be read.
     """
     templates: dict[str, agreement_pb2.Agreement] = {}
-    missing = []
-    for row in rows:
-        if not row.template or row.template in templates:
+    unfit: set[str] = set()
+    for name, line in file.templates:
+        if folder is None:
+            file.problems.append(RowProblem(line, "agreement", "needs --agreements"))
+            break
+        if name in templates or name in unfit:
             continue
-        path = folder / f"{row.template}.toml" if folder else None
-        if path is None or not path.is_file():
-            missing.append(RowProblem(row.line, "agreement", "no such file in --agreements"))
-        else:
-            templates[row.template] = _read_template(path)
-    _refuse(missing)
+        path = folder / f"{name}.toml"
+        if not path.is_file():
+            rule = "no such file in --agreements"
+            file.problems.append(RowProblem(line, "agreement", rule))
+            continue
+        try:
+            templates[name] = _read_template(path)
+        except ValueError as error:
+            unfit.add(name)
+            file.problems.append(RowProblem(line, "agreement", f"{path.name}: {error}"))
     return templates
 
 
@@ -181,7 +186,7 @@ def _differences(
 def _agreement_of(
     row: PartnerRow, templates: Mapping[str, agreement_pb2.Agreement]
 ) -> agreement_pb2.Agreement | None:
-    if not row.template:
+    if row.template not in templates:
         return None
     agreement = agreement_pb2.Agreement()
     agreement.CopyFrom(templates[row.template])
@@ -206,16 +211,18 @@ def _agreement_differs(
 
 
 def _read_template(path: Path) -> agreement_pb2.Agreement:
+    """Reads one.
+
+    Raises:
+        ValueError: It is malformed, or the hub would refuse it.
+    """
+    agreement = message_of_words(
+        parse_template(path.read_text(encoding="utf-8")), packaged_taxonomy()
+    )
     try:
-        agreement = message_of_words(
-            parse_template(path.read_text(encoding="utf-8")), packaged_taxonomy()
-        )
         read_agreement(agreement, packaged_taxonomy())
-    except ValueError as error:
-        raise RefusedHereError(f"{path}: {error}") from error
     except RonganError as error:
-        facts = error.metadata
-        raise RefusedHereError(f"{path}: {facts.get('field')}: {facts.get('rule')}") from error
+        raise ValueError(f"{error.metadata['field']}: {error.metadata['rule']}") from error
     return agreement
 
 

@@ -152,6 +152,37 @@ def test_every_problem_is_named(hub: Console, tmp_path: Path) -> None:
     assert partners(hub, "ev-") == []
 
 
+def test_no_problem_hides_another(hub: Console, tmp_path: Path, templates: Path) -> None:
+    """Not a template that is missing or unfit, nor a line break; a folder left out is told once."""
+    (templates / "unfit.toml").write_text("channels = 1", encoding="utf-8")
+    file = write(
+        tmp_path / "p.csv",
+        "nh-a,bank,A,,,,,none",
+        'nh-b,bank,"B\nB",,,,,',
+        "nh-c,shop,C,,,,,absent",
+        "nh-d,bank,D,,,,,unfit",
+        "nh-e,bank,E,,,,,unfit",
+        "nh-f,bank,F,,,013010,,plain",
+    )
+    told = problems(hub, file, "--agreements", templates)
+    assert [(line, column) for line, column, _ in told] == [
+        (2, "agreement"),
+        (3, ""),
+        (5, "kind"),
+        (5, "agreement"),
+        (6, "agreement"),
+        (8, "region"),
+    ]
+    assert told[4][2].startswith("unfit.toml: ")
+    told = problems(hub, file)
+    assert [(line, column) for line, column, _ in told] == [
+        (2, "agreement"),
+        (3, ""),
+        (5, "kind"),
+        (8, "region"),
+    ]
+
+
 def test_header_and_templates(hub: Console, tmp_path: Path, templates: Path) -> None:
     """An unknown or missing column and an unfit or missing template are told."""
     stray = write(tmp_path / "a.csv", header="partner,kind,name,phone")
