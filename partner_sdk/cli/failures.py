@@ -61,8 +61,8 @@ def report_failure(error: Exception, *, as_json: bool) -> None:
 
 def _sentences(error: Exception) -> Iterator[str]:
     if isinstance(error, RowsRefusedError):
-        yield f"{say('error')}: {say('nothing_sent', total=error.total)}"
-        yield from (f"  {_problem(problem)}" for problem in error.problems)
+        yield f"{say('error')}: {_count(error)}{say('undone.' + error.undone)}"
+        yield from (f"  {_problem(problem, error.unit)}" for problem in error.problems)
         if error.total > len(error.problems):
             yield f"  {say('more_problems', count=error.total - len(error.problems))}"
         return
@@ -79,10 +79,19 @@ def _sentences(error: Exception) -> Iterator[str]:
         yield f"  {say('call_id')}: {error.call_id}"
 
 
-def _problem(problem: RowProblem) -> str:
-    if not problem.column:
-        return say("file_problem", line=problem.line, rule=problem.rule)
-    return say("row_problem", line=problem.line, column=problem.column, rule=problem.rule)
+def _count(error: RowsRefusedError) -> str:
+    problems = say("one_problem") if error.total == 1 else say("problems", count=error.total)
+    if not error.row_total or error.row_total == error.total:
+        return problems
+    rows = say("in_one_row") if error.row_total == 1 else say("in_rows", count=error.row_total)
+    return problems + rows
+
+
+def _problem(problem: RowProblem, unit: str) -> str:
+    words = [problem.column, problem.rule] if problem.column else [problem.rule]
+    if problem.line:
+        words.insert(0, say(f"at_{unit}", number=problem.line))
+    return say("colon").join(words)
 
 
 def _facts(error: Exception) -> dict[str, object]:
@@ -97,6 +106,6 @@ def _facts(error: Exception) -> dict[str, object]:
     if isinstance(error, RowsRefusedError):
         facts["total"] = error.total
         facts["problems"] = [
-            {"line": p.line, "column": p.column, "rule": p.rule} for p in error.problems
+            {error.unit: p.line or None, "column": p.column, "rule": p.rule} for p in error.problems
         ]
     return facts

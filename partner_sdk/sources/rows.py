@@ -98,7 +98,7 @@ class RowProblem:
     """Why a row was refused, without its value.
 
     Attributes:
-        line: Line of the file, from 1.
+        line: Line of the file, from 1; 0 = it is about the file as a whole.
         column: Column that breaks the rule.
         rule: The rule, a fixed text.
     """
@@ -114,12 +114,23 @@ class RowsRefusedError(ValueError):
     Attributes:
         problems: The first problems, in the order of the file.
         total: How many there are in all.
+        unit: What is numbered in the file: `line`, or `row` where it has no lines.
+        undone: What was not done therefore: `sent`, `imported` or `done`.
     """
 
-    def __init__(self, problems: tuple[RowProblem, ...], total: int) -> None:
-        super().__init__(f"{total} rows break a rule")
+    def __init__(self, problems: tuple[RowProblem, ...], total: int, *, unit: str = "line") -> None:
+        super().__init__(f"problems of rows: {total}")
         self.problems = problems
         self.total = total
+        self.unit = unit
+        self.undone = "sent"
+
+    @property
+    def row_total(self) -> int | None:
+        """How many rows have problems; None if that is not known."""
+        if self.total > len(self.problems):
+            return None
+        return len({problem.line for problem in self.problems} - {0})
 
     @classmethod
     def at(cls, line: int, column: str, rule: str) -> RowsRefusedError:

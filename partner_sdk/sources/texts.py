@@ -24,6 +24,9 @@ _LIKELY = 90
 _HIGHEST_FOR_GB18030 = 95
 """Bytes alone never prove it."""
 
+MAPPING_ADVICE = 'contribute: encoding = "gb18030" in a mapping'
+"""How `rongan contribute` is told of an encoding."""
+
 _NO_TEXT = (
     ((b"\xff\xfe", b"\xfe\xff"), "UTF-16; save the file as UTF-8"),
     ((b"PK\x03\x04",), "a spreadsheet or archive; save the sheet as CSV UTF-8"),
@@ -118,10 +121,7 @@ def not_encoded(path: Path, encoding: Encoding) -> str:
     """Says that a file is not of an encoding, and of which it seems to be."""
     tried = encoding is Encoding.UTF_8 and _decodes(path, Encoding.GB18030)
     if tried and _share_of_common(path) >= _LIKELY:
-        return (
-            "not UTF-8, it seems GBK or GB18030; save the file as UTF-8 "
-            '(contribute: encoding = "gb18030" in a mapping)'
-        )
+        return f"not UTF-8, it seems GBK or GB18030; save the file as UTF-8 ({MAPPING_ADVICE})"
     return f"not {encoding.name_shown}"
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.settings import example
+from partner_sdk.sources.rows import RowsRefusedError
 from rongan_share.cli.importing.committing import hub_of
 from rongan_share.cli.importing.job import ImportJob
 from rongan_share.cli.importing.outcome import Outcome
@@ -20,13 +23,28 @@ from rongan_share.cli.importing.tables import TableSource
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.clock import monotonic_ns
+from rongan_share.errors import Reason, RonganError
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rongan_share.cli.importing.blocks import Source
 
 _SWITCH_SECONDS = 0.0005
 _FORMATS = ("csv", "parquet", "packed")
+_SENTENCES = {
+    Reason.RESOURCE_NOT_FOUND: "unknown_partner",
+    Reason.NO_AGREEMENT: "no_agreement",
+    Reason.AGREEMENT_NOT_STARTED: "agreement_not_started",
+    Reason.AGREEMENT_EXPIRED: "agreement_expired",
+    Reason.SCOPE_NOT_GRANTED: "scope_not_granted",
+    Reason.PARTNER_SUSPENDED: "partner_is_suspended",
+    Reason.PARTNER_TERMINATED: "partner_has_left",
+    Reason.EPOCH_NOT_OPEN: "epoch_not_open",
+}
+"""What is said of refusals, by reason."""
+
 _ENDINGS = {".parquet": "parquet", ".pq": "parquet"}
 
 
@@ -59,11 +77,16 @@ def import_listings(
     if not (dry_run or abandon or options.operator):
         raise click.UsageError(say("missing_operator"))
     settings = options.load_settings()
-    source = _source_of(file, kind)
+    with _refusals(partner_id):
+        source = _source_of(file, kind)
     # The thread that holds LMDB's lock must not wait long for those that compute.
     sys.setswitchinterval(_SWITCH_SECONDS)
     began = monotonic_ns()
-    with ImportStore(settings) as store, rows_progress(source) as on_rows:
+    with (
+        _refusals(partner_id, source.epoch),
+        ImportStore(settings) as store,
+        rows_progress(source) as on_rows,
+    ):
         job = ImportJob(
             store, source, partner_id=partner_id, consent_named=consent, on_rows=on_rows
         )
@@ -79,6 +102,25 @@ def import_listings(
     _show(options, outcome, (monotonic_ns() - began) / 1e9, dry_run=dry_run)
 
 
+@contextmanager
+def _refusals(partner_id: str, epoch: int | None = None) -> Iterator[None]:
+    """Says in sentences why nothing is imported, and how to go on after Ctrl-C."""
+    try:
+        yield
+    except RowsRefusedError as error:
+        error.undone = "imported"
+        raise
+    except RonganError as error:
+        key = _SENTENCES.get(error.reason)
+        if key is None:
+            raise
+        text = say(key, partner=partner_id, epoch=epoch, **error.metadata)
+        raise RefusedHereError(text) from error
+    except KeyboardInterrupt:
+        click.echo(say("import_interrupted"), err=True)
+        raise
+
+
 def _source_of(file: Path, kind: str | None) -> Source:
     chosen = kind or ("packed" if file.is_dir() else _ENDINGS.get(file.suffix.lower(), "csv"))
     if chosen == "packed":
@@ -87,12 +129,15 @@ def _source_of(file: Path, kind: str | None) -> Source:
 
 
 def _show(options: Options, outcome: Outcome, seconds: float, *, dry_run: bool) -> None:
-    rate = round(outcome.rows_read / seconds)
+    # Of a file that was imported before nothing was read.
+    rate = 0 if outcome.repeated else round(outcome.rows_read / seconds)
+    added, before = (0, outcome.added) if outcome.repeated else (outcome.added, 0)
     facts = {
         "dry_run": dry_run,
         "import_id": outcome.import_id.hex(),
         "rows_read": outcome.rows_read,
-        "added": outcome.added,
+        "added": added,
+        "added_before": before,
         "unchanged": outcome.unchanged,
         "taken_up": outcome.taken_up,
         "first_sequence": outcome.first_sequence,
@@ -109,7 +154,9 @@ def _show(options: Options, outcome: Outcome, seconds: float, *, dry_run: bool) 
     if dry_run:
         lines += [("import_would_add", outcome.added), ("", say("import_dry_run"))]
     else:
-        lines.append(("import_added", outcome.added))
+        lines.append(("import_added", added))
+        if before:
+            lines.append(("import_before", before))
         if outcome.taken_up:
             lines.append(("import_taken_up", outcome.taken_up))
         if outcome.first_sequence:
@@ -117,5 +164,6 @@ def _show(options: Options, outcome: Outcome, seconds: float, *, dry_run: bool) 
             lines.append(("entry_index", outcome.entry_index))
         if outcome.repeated:
             lines.append(("", say("import_repeated")))
-    lines.append(("rows_per_second", f"{rate:,}"))
+    if rate:
+        lines.append(("rows_per_second", f"{rate:,}"))
     options.show(facts, lines)

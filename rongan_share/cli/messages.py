@@ -241,6 +241,35 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "import_abandoned": ("staged rows dropped", "已丢弃暂存行"),
         "import_dry_run": ("nothing was imported", "未导入任何内容"),
         "import_repeated": ("this file was imported before", "该文件此前已导入"),
+        "import_before": ("listings made before", "此前已新增名单"),
+        "import_interrupted": (
+            "broken off; the same command goes on, --abandon drops what is staged",
+            "已中断；重复同一命令即可续传，--abandon 丢弃已暂存部分",
+        ),
+        "partner_interrupted": (
+            "broken off; the same command does what is left",
+            "已中断；重复同一命令即可补做未完成部分",
+        ),
+        "unknown_partner": ("the hub has no partner {partner}", "中心没有机构 {partner}"),
+        "no_agreement": ("{partner} has no agreement in force", "机构 {partner} 没有生效的协议"),
+        "agreement_not_started": (
+            "the agreement of {partner} begins on {startDay}",
+            "机构 {partner} 的协议自 {startDay} 起生效",
+        ),
+        "agreement_expired": (
+            "the agreement of {partner} ended on {endDay}",
+            "机构 {partner} 的协议已于 {endDay} 到期",
+        ),
+        "scope_not_granted": (
+            "the agreement of {partner} does not allow {scope} {value}",
+            "机构 {partner} 的协议不含 {scope} {value}",
+        ),
+        "partner_is_suspended": ("{partner} is suspended", "机构 {partner} 已暂停"),
+        "partner_has_left": ("{partner} has left for ever", "机构 {partner} 已永久退出"),
+        "epoch_not_open": (
+            "the tokens are of epoch {epoch}, in use is epoch {currentEpoch} ({currentSuite})",
+            "令牌属于令牌期 {epoch}，当前令牌期为 {currentEpoch}（{currentSuite}）",
+        ),
         "import_changed": (
             "this is not the file of which rows are staged; drop them with --abandon",
             "文件与已暂存的不是同一份；请用 --abandon 丢弃后重试",
@@ -287,6 +316,7 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{count} proposals that say the same",
             "内容相同的待复核协议 {count} 份",
         ),
+        "nothing_approved": ("nothing was approved", "未复核通过任何协议"),
         "some_refused": ("{count} were not approved", "{count} 份未能通过"),
         "json_needs_yes": (
             "--json cannot ask: give --yes too",

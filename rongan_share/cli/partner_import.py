@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from partner_sdk.cli.settings import example
-from partner_sdk.sources.texts import Encoding, parse_encoding
+from partner_sdk.sources.rows import RowsRefusedError
+from partner_sdk.sources.texts import MAPPING_ADVICE, Encoding, parse_encoding
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.cli.partner_certificates import CertificateFolders
@@ -17,7 +20,7 @@ from rongan_share.cli.partner_work import Work, carry_out, load_templates, plan
 from rongan_share.cli.signing import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -56,14 +59,15 @@ def import_partners(
     for name, folder in (("--agreements", agreements), ("--credentials", credentials)):
         if folder is not None and not folder.is_dir():
             raise click.BadParameter(say("no_folder"), param_hint=name)
-    partners = read_partners(file, parse_encoding(encoding))
+    with _refusals():
+        partners = read_partners(file, parse_encoding(encoding))
     templates = load_templates(agreements, partners)
     folders = None
     if credentials is not None:
         settings = options.load_settings()
         signer = Signer(options.home, settings)
         folders = CertificateFolders(credentials, signer, settings.trust_domain)
-    with options.connect() as hub:
+    with _refusals(), options.connect() as hub:
         works = plan(partners, templates, hub, folders=folders)
         if not dry_run:
             carry_out(works, hub, folders=folders)
@@ -74,6 +78,24 @@ def import_partners(
     elif facts["agreements_proposed"]:
         lines.append(("next", "rongan-hub --as OTHER agreement approve --all-proposed"))
     options.show(facts, lines)
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Says that nothing was done, and how to go on after Ctrl-C."""
+    try:
+        yield
+    except RowsRefusedError as error:
+        # Of mappings this command knows nothing.
+        error.problems = tuple(
+            replace(each, rule=each.rule.replace(MAPPING_ADVICE, "or give --encoding gbk"))
+            for each in error.problems
+        )
+        error.undone = "done"
+        raise
+    except KeyboardInterrupt:
+        click.echo(say("partner_interrupted"), err=True)
+        raise
 
 
 def _facts(works: Sequence[Work]) -> dict[str, object]:

@@ -229,4 +229,4 @@ def _read_template(path: Path) -> agreement_pb2.Agreement:
 def _refuse(problems: Sequence[RowProblem]) -> None:
     if problems:
         ordered = sorted(problems, key=lambda problem: problem.line)
-        raise RowsRefusedError(tuple(ordered), len({problem.line for problem in ordered}))
+        raise RowsRefusedError(tuple(ordered), len(ordered))

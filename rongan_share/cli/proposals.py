@@ -69,8 +69,8 @@ def approve_all(options: Options, *, asked_before: bool) -> None:
 
     Raises:
         click.UsageError: JSON is wanted, where nobody could be asked.
-        RefusedHereError: The hub refused some; the others are approved.
-        click.Abort: The operator said no.
+        RefusedHereError: The operator said no; or the hub refused some, the others are approved.
+        click.Abort: Nobody answered.
     """
     if options.as_json and not asked_before:
         raise click.UsageError(say("json_needs_yes"))
@@ -79,8 +79,9 @@ def approve_all(options: Options, *, asked_before: bool) -> None:
         waiting = proposals.others
         if not options.as_json:
             _print(proposals)
-        if waiting and not asked_before:
-            click.confirm(say("approve_question", count=len(waiting)), abort=True, err=True)
+        question = say("approve_question", count=len(waiting))
+        if waiting and not asked_before and not click.confirm(question, err=True):
+            raise RefusedHereError(say("nothing_approved"))
         refused = _approve(waiting, hub)
     facts = {
         "agreements_approved": len(waiting) - len(refused),

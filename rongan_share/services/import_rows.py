@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from rongan_share.model.listing import LISTING_DTYPE, VALUE_COLUMNS
-from rongan_share.services.rows import OTHER_VALUES, Rule, find_differing, list_rules
+from rongan_share.services.rows import Rule, find_differing, list_rules
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ TWICE = "one identity once in a file"
 
 ONLY_ADD = "ADD, which is all that an import does"
 """Rule of the operation."""
+
+
+DIFFERS = "a live listing differs; its partner changes it: `rongan contribute` with AMEND"
+"""Rule that a row breaks which says something else than a live listing of its identity."""
 
 
 class ImportRows(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +68,7 @@ def compare_with_live(
     unchanged = np.zeros(rows.row_count, np.bool_)
     unchanged[match.query] = True
     differs = find_differing(columns, match)
-    broken = [("reference", OTHER_VALUES, differs)] if differs.any() else []
+    broken = [("reference", DIFFERS, differs)] if differs.any() else []
     return unchanged & ~differs, broken
 
 

@@ -99,6 +99,37 @@ def test_refusals_and_dry_run(hub: HubProcess, tmp_path: Path) -> None:
     assert [(each["line"], each["column"]) for each in told["problems"]] == [(3, "type")]
 
 
+def test_sentences(hub: HubProcess, tmp_path: Path) -> None:
+    """What was not done, the file's own words for its columns, and why a partner may not."""
+    words = ("--as", "alice", "--hub", hub.target, "import")
+    file = tmp_path / "own.csv"
+    file.write_text(
+        f"op,event_date,{HEADER}AMEND,2020-01-01,{line()},{CELLS}ADD,2020-02-31,{line()},{CELLS}"
+    )
+    told = run_hub_command(hub.home, *words, "--partner", "bank-a", str(file))
+    assert "2 problems; nothing was imported" in told.err
+    assert "line 2: op: " in told.err
+    assert "line 3: event_date: " in told.err
+    good = write_csv(tmp_path / "good.csv", line())
+    told = run_hub_command(hub.home, *words, "--partner", "nobody", str(good))
+    assert (told.code, "the hub has no partner nobody" in told.err) == (1, True)
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    (folder / MANIFEST).write_text("{}")
+    told = run_hub_command(hub.home, *words, "--partner", "bank-a", str(folder))
+    assert "1 problem; nothing was imported" in told.err
+    assert f"  {MANIFEST} needs" in told.err
+
+
+def test_file_that_was_imported_before(hub: HubProcess, tmp_path: Path) -> None:
+    """Nothing is made by that, and there is no rate of it."""
+    good = write_csv(tmp_path / "good.csv", line(), line())
+    assert run(hub, str(good)).facts["added"] == 2
+    told = run(hub, str(good)).facts
+    facts = [told[key] for key in ("added", "added_before", "repeated", "rows_per_second")]
+    assert facts == [0, 2, True, 0]
+
+
 def test_import_without_a_hub(hub: HubProcess, tmp_path: Path) -> None:
     """The command commits by the same walk; killed imports tell that a hub serves it then."""
     hub.stop()

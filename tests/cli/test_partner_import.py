@@ -119,7 +119,8 @@ def test_gbk_is_read_when_said(hub: Console, tmp_path: Path) -> None:
     file = write(tmp_path / "p.csv", "gb-a,bank,河北某某商业银行,,,,,", encoding="gb18030")
     ((line, _, rule),) = problems(hub, file)
     assert line == 2
-    assert "UTF-8" in rule
+    assert "--encoding gbk" in rule
+    assert "mapping" not in rule
     assert hub.run("partner", "import", str(file), "--encoding", "gbk").code == 0
     assert [each["name"] for each in partners(hub, "gb-")] == ["河北某某商业银行"]
 
@@ -294,7 +295,9 @@ def test_revoked_certificate_is_told_before_anything_is_done(hub: Console, tmp_p
     assert [len(each["certificate_serials"]) for each in found] == [1, 1]
 
 
-def test_proposals_are_approved_together(tmp_path: Path, templates: Path, hub: Console) -> None:
+def test_proposals_are_approved_together(
+    tmp_path: Path, templates: Path, hub: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The checker sees every proposal, is asked, and approves what others proposed."""
     file = many(tmp_path / "p.csv", "ap", 3)
     assert hub.run("partner", "import", str(file), "--agreements", str(templates)).code == 0
@@ -307,6 +310,9 @@ def test_proposals_are_approved_together(tmp_path: Path, templates: Path, hub: C
     assert 'detail_level = "CATEGORY"' in asked.out
     assert "ap-2  1  proposed by alice  企业2" in asked.out
     assert {each["agreement_version"] for each in partners(hub, "ap-")} == {0}
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    refused = hub.run(*approve, operator="bob")
+    assert (refused.code, "nothing was approved" in refused.err) == (1, True)
     assert hub.run("--json", *approve, operator="bob").code == 2
     assert hub.run(*approve, "ap-0", "1", operator="bob").code == 2
     told = hub.run("--json", *approve, "--yes", operator="bob").facts
@@ -322,7 +328,9 @@ def test_unreachable_hub_and_chinese(
     assert hub.run("partner", "import", str(file), address="127.0.0.1:1").code == 3
     file = write(tmp_path / "p.csv", "un,bank,,,,,,")
     monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
-    assert "第 2 行：name" in hub.run("partner", "import", str(file)).err
+    told = hub.run("partner", "import", str(file)).err
+    assert "1 处不合规则，未执行任何操作" in told
+    assert "第 2 行：name" in told
 
 
 def test_csv_of_the_example_is_read(tmp_path: Path) -> None:

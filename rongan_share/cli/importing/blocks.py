@@ -10,7 +10,7 @@ import numpy as np
 from rongan_share.wire.frames import MAX_FRAME_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -90,6 +90,16 @@ class Source(Protocol):
     @property
     def file(self) -> SourceFile:
         """What it is known again by."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What `lines_of` numbers: `line` or `row`."""
+        ...
+
+    @property
+    def spellings(self) -> Mapping[str, str]:
+        """What the file calls columns that it does not call as we do."""
         ...
 
     @property

@@ -59,7 +59,10 @@ class PackedSource:
         OSError: Something cannot be read.
     """
 
+    unit = "row"
+
     def __init__(self, folder: Path) -> None:
+        self.spellings: dict[str, str] = {}
         self.manifest = _read_manifest(folder / MANIFEST)
         self.row_total: int | None = self.manifest.rows
         self.epoch: int | None = self.manifest.epoch
@@ -73,7 +76,7 @@ class PackedSource:
             dtype = np.dtype(kind)
             if status.st_size != dtype.itemsize * self.manifest.rows:
                 rule = f"{path.name} needs {dtype.itemsize} bytes for each row"
-                raise RowsRefusedError.at(1, name, rule)
+                raise RowsRefusedError.at(0, name, rule)
             size, latest = size + status.st_size, max(latest, status.st_mtime_ns)
             if self.manifest.rows:
                 self._columns[name] = np.memmap(path, dtype, "r")
@@ -103,7 +106,7 @@ def _read_manifest(path: Path) -> PackedManifest:
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=PackedManifest)
     except msgspec.MsgspecError:
-        raise RowsRefusedError.at(1, "", f"{MANIFEST} needs format, rows and epoch") from None
+        raise RowsRefusedError.at(0, "", f"{MANIFEST} needs format, rows and epoch") from None
     if manifest.format != FORMAT or manifest.rows < 0:
-        raise RowsRefusedError.at(1, "", f"{MANIFEST} needs format {FORMAT} and rows from 0")
+        raise RowsRefusedError.at(0, "", f"{MANIFEST} needs format {FORMAT} and rows from 0")
     return manifest

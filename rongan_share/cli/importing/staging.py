@@ -276,8 +276,12 @@ class Staging:
         if self._faults.total:
             first = self._faults.first
             lines = self._source.lines_of({fault.row for fault in first})
-            problems = tuple(RowProblem(lines.get(row, 0), *what) for row, *what in first)
-            raise RowsRefusedError(problems, self._faults.total)
+            spellings = self._source.spellings
+            problems = tuple(
+                RowProblem(lines.get(row, 0), spellings.get(column, column), rule)
+                for row, column, rule in first
+            )
+            raise RowsRefusedError(problems, self._faults.total, unit=self._source.unit)
 
 
 def _step_back() -> None:

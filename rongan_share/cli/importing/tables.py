@@ -68,6 +68,9 @@ class TableSource:
         self.file = SourceFile(
             path=str(path.resolve()), format=kind, size=status.st_size, mtime_ns=status.st_mtime_ns
         )
+        self.unit = "line" if kind == "csv" else "row"
+        self._header_line = 1 if kind == "csv" else 0
+        self.spellings: dict[str, str] = {}
         self.row_total: int | None = None
         self.epoch: int | None = None
 
@@ -169,7 +172,8 @@ class TableSource:
         given = {ALIASES.get(name, name): name for name in table.column_names}
         unknown = given.keys() - set(COLUMNS)
         if unknown or len(given) != len(table.column_names):
-            raise RowsRefusedError.at(1, "", f"may have only: {' '.join(COLUMNS)}")
+            raise RowsRefusedError.at(self._header_line, "", f"may have only: {' '.join(COLUMNS)}")
+        self.spellings = given
         columns: dict[str, NDArray[Any]] = {}
         faults, misfit = Faults(), self._misfit(table)
         faults.mark(first_row, "", "as many cells as the header", broken=misfit)
@@ -180,7 +184,7 @@ class TableSource:
             else:
                 found = absent(name, table.num_rows)
                 if found is None:
-                    raise RowsRefusedError.at(1, name, "mandatory")
+                    raise RowsRefusedError.at(self._header_line, name, "mandatory")
                 column = found
             columns[name] = column.values
             broken = column.broken & ~misfit
@@ -218,7 +222,7 @@ class TableSource:
             empty = array.is_null().to_numpy(zero_copy_only=False)
             return fill_empty(name, read_numbers(name, numbers), empty)
         if not types.is_string(array.type):
-            raise RowsRefusedError.at(1, name, "texts or whole numbers")
+            raise RowsRefusedError.at(self._header_line, name, "texts or whole numbers")
         coded = array.fill_null("").dictionary_encode()
         words = read_texts(name, coded.dictionary.to_pylist(), self._taxonomy)
         codes = coded.indices.to_numpy(zero_copy_only=False)
@@ -232,7 +236,7 @@ class TableSource:
             array = array.cast(arrow.binary())
         binary = types.is_binary(array.type)
         if not binary and not types.is_string(array.type):
-            raise RowsRefusedError.at(1, name, "32 hexadecimal digits or 16 bytes")
+            raise RowsRefusedError.at(self._header_line, name, "32 hexadecimal digits or 16 bytes")
         array = array.fill_null(b"" if binary else "")
         _, offsets, data = array.buffers()
         ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
