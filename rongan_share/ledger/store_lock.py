@@ -57,7 +57,8 @@ class StoreLock:
         lock = cls(family=family, own=own)
         if not _locked(own):
             lock.release()
-            raise StoreHeldError(f"another hub holds {directory}")
+            holder = "an import or another hub" if _is_importing(directory) else "another hub"
+            raise StoreHeldError(f"{holder} holds {directory}")
         if not _outlived(family):
             lock.release()
             raise StartRefusedError(f"processes of a killed hub still hold {directory}")
@@ -111,6 +112,18 @@ def _locked(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_importing(directory: Path) -> bool:
+    """Tells whether an import is under way, beside a hub or without one."""
+    try:
+        descriptor = os.open(directory / IMPORT_LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locked(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _outlived(family: int) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from rongan_share.errors import StartRefusedError
 from rongan_share.ledger import store_lock
 from rongan_share.ledger.environment import Ledger
-from rongan_share.ledger.store_lock import StoreLock
+from rongan_share.ledger.store_lock import ImportLock, StoreLock
 
 ORPHAN = "import sys; sys.stdout.write('.'); sys.stdout.flush(); sys.stdin.read()"
 
@@ -40,6 +40,17 @@ def test_second_hub_is_refused(store: Path) -> None:
     with Ledger(store), pytest.raises(StartRefusedError, match="another hub holds"):
         StoreLock.take(store)
     Ledger(store).close()
+
+
+def test_import_that_holds_the_store_is_named(store: Path) -> None:
+    """A hub that finds no other hub would be looked for in vain."""
+    holder, importing = StoreLock.take(store), ImportLock(store)
+    with pytest.raises(StartRefusedError, match="an import or another hub holds"):
+        StoreLock.take(store)
+    importing.release()
+    with pytest.raises(StartRefusedError, match="^another hub holds"):
+        StoreLock.take(store)
+    holder.release()
 
 
 def test_family_is_let_in(store: Path) -> None:
