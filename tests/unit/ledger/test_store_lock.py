@@ -48,7 +48,7 @@ def test_import_that_holds_the_store_is_named(store: Path) -> None:
     with pytest.raises(StartRefusedError, match="an import or another hub holds"):
         StoreLock.take(store)
     importing.release()
-    with pytest.raises(StartRefusedError, match="^another hub holds"):
+    with pytest.raises(StartRefusedError, match=r"^another hub holds"):
         StoreLock.take(store)
     holder.release()
 
