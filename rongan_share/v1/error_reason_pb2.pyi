@@ -140,7 +140,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_IMPORT_OUTDATED: _ErrorReason.ValueType  # 38
     """ABORTED: the staged rows were checked by something that has changed: `frames` of the partner,
-    `agreement`, `epoch`, `taxonomy` or `day`; check them again.
+    `agreement`, `epoch`, `taxonomy` or `day`, or `parts` of them are gone; check them again.
     Metadata: changed. Sample: {changed: "agreement"}.
     """
     ERROR_REASON_RESOURCE_NOT_FOUND: _ErrorReason.ValueType  # 26
@@ -305,7 +305,7 @@ Metadata: version. Sample: {version: "4"}.
 """
 ERROR_REASON_IMPORT_OUTDATED: ErrorReason.ValueType  # 38
 """ABORTED: the staged rows were checked by something that has changed: `frames` of the partner,
-`agreement`, `epoch`, `taxonomy` or `day`; check them again.
+`agreement`, `epoch`, `taxonomy` or `day`, or `parts` of them are gone; check them again.
 Metadata: changed. Sample: {changed: "agreement"}.
 """
 ERROR_REASON_RESOURCE_NOT_FOUND: ErrorReason.ValueType  # 26
