@@ -84,19 +84,22 @@ class Run:
     def run(self, stop: threading.Event | None = None) -> Outcome:
         """Runs it to its end, or until `stop` is set, and waits for every answer."""
         stop = stop or threading.Event()
+        # A closed loop's plan is long to make, and none of that is the load's time.
+        rate, seconds = self._plan.rate, self._plan.seconds
+        count = int(rate * seconds * 1.5) + 100 if rate else _CLOSED_EVENTS
+        events = events_of(self._plan, count=count)
         began = time.perf_counter()
-        if self._plan.rate:
-            self._run_open(began, stop)
+        if rate:
+            self._run_open(events, began, stop)
         else:
-            self._run_closed(began, stop)
+            self._run_closed(events, began, stop)
         with self._lock:
             self._over.wait_for(lambda: self._under_way == 0, _WAIT_SECONDS)
         self.outcome.seconds = time.perf_counter() - began
         return self.outcome
 
-    def _run_open(self, began: float, stop: threading.Event) -> None:
-        count = int(self._plan.rate * self._plan.seconds * 1.5) + 100
-        for event in events_of(self._plan, count=count):
+    def _run_open(self, events: Sequence[Event], began: float, stop: threading.Event) -> None:
+        for event in events:
             due = began + event.due
             late = time.perf_counter() - due
             if late < 0 and stop.wait(-late):
@@ -110,10 +113,12 @@ class Run:
             # Timed from when it was due: a hub that stalls delays everyone who comes meanwhile.
             self._start(event, due)
 
-    def _run_closed(self, began: float, stop: threading.Event) -> None:
-        events = events_of(self._plan, count=_CLOSED_EVENTS)
+    def _run_closed(self, events: Sequence[Event], began: float, stop: threading.Event) -> None:
         place = 0
-        while time.perf_counter() - began < self._plan.seconds and not stop.is_set():
+        # As many as are to be under way are sent even where the time is gone by then.
+        while not stop.is_set() and (
+            place < self._plan.in_flight or time.perf_counter() - began < self._plan.seconds
+        ):
             with self._lock:
                 self._over.wait_for(lambda: self._under_way < self._plan.in_flight, _WAIT_SECONDS)
             self._start(events[place % len(events)], time.perf_counter())

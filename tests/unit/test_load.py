@@ -37,7 +37,8 @@ def small_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 @pytest.mark.parametrize("loop", [{"rate": 150.0}, {"in_flight": 8}])
 def test_load_is_answered(world: World, loop: dict[str, float]) -> None:
     """Either loop has every kind of operation of three partners answered, and none fails."""
-    plan = Plan(seconds=0.8, **SMALL, **loop)  # type: ignore[arg-type]
+    shares = dict.fromkeys(Kind, 1.0)
+    plan = Plan(seconds=0.4, **{**SMALL, "shares": shares}, **loop)  # type: ignore[arg-type]
     outcome = load(site_of(world, 3), plan)
     done = {kind: tally.latencies.count for kind, tally in outcome.kinds.items()}
     assert min(done.values()) > 0
@@ -50,7 +51,9 @@ def test_load_is_answered(world: World, loop: dict[str, float]) -> None:
 
 def test_what_the_hub_refuses_is_failed(world: World) -> None:
     """A refused operation is counted by its status and never as answered."""
-    plan = Plan(seconds=0.3, partners=3, shares={Kind.FRAMES: 1.0}, frame_tokens=70_000)
+    plan = Plan(
+        seconds=0.001, in_flight=2, partners=3, shares={Kind.FRAMES: 1.0}, frame_tokens=70_000
+    )
     outcome = load(site_of(world, 3), plan)
     tally = outcome.kinds[Kind.FRAMES]
     assert tally.latencies.count == 0
