@@ -11,9 +11,10 @@ from rongan_share.ledger.environment import Table, Transaction
 _FORGOTTEN = b"forgotten"
 _COMPACTED = b"compacted"
 _BELIEVED = b"believed_time"
+_PASSED = b"passed_sequence"
 _FORGOTTEN_LAYOUT = struct.Struct("<QQ")
 _COMPACTED_LAYOUT = struct.Struct("<QQQ")
-_TIME_LAYOUT = struct.Struct("<Q")
+_WORD_LAYOUT = struct.Struct("<Q")
 
 
 class Forgotten(msgspec.Struct, frozen=True):
@@ -78,13 +79,27 @@ def end_pass(txn: Transaction, time_ns: int) -> Compacted:
 
 def get_believed_time(txn: Transaction) -> int:
     """Returns the time that compaction believed last, ns since 1970-01-01 UTC; 0 before."""
-    payload = txn.get(Table.META, _BELIEVED)
-    return 0 if payload is None else int(_TIME_LAYOUT.unpack(payload)[0])
+    return _get_word(txn, _BELIEVED)
 
 
 def put_believed_time(txn: Transaction, time_ns: int) -> None:
     """Records the time that compaction believes."""
-    txn.put(Table.META, _BELIEVED, _TIME_LAYOUT.pack(time_ns))
+    txn.put(Table.META, _BELIEVED, _WORD_LAYOUT.pack(time_ns))
+
+
+def get_passed_sequence(txn: Transaction) -> int:
+    """Returns up to where the last pass kept changes in mind; 0 if to the end."""
+    return _get_word(txn, _PASSED)
+
+
+def put_passed_sequence(txn: Transaction, sequence: int) -> None:
+    """Records up to where a pass kept changes in mind; 0 if to the end."""
+    txn.put(Table.META, _PASSED, _WORD_LAYOUT.pack(sequence))
+
+
+def _get_word(txn: Transaction, key: bytes) -> int:
+    payload = txn.get(Table.META, key)
+    return 0 if payload is None else int(_WORD_LAYOUT.unpack(payload)[0])
 
 
 def _put(txn: Transaction, *fields: int) -> None:

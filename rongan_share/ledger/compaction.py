@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rongan_share.ledger.compacted import Compacted, add_compacted, end_pass, put_forgotten
+from rongan_share.ledger.compacted import (
+    Compacted,
+    add_compacted,
+    end_pass,
+    get_passed_sequence,
+    put_forgotten,
+    put_passed_sequence,
+)
 from rongan_share.ledger.journal import (
     JournalFrame,
     Original,
@@ -44,7 +51,11 @@ LEAST_SHARE = 0.2
 """Part of a value's rows and pairs that must be dead for the value to be written anew."""
 
 MOST_CHANGES = 8_000_000
-"""Changes of listings that one pass keeps in mind, 16 bytes each; the next goes on from there."""
+"""Changes of listings that one pass keeps in mind, 16 bytes each; the next goes on from there.
+
+Where changes end that live on, as many may be left in the journal for good: a pass that began at
+their beginning each time would never come past them.
+"""
 
 _BATCH_FRAMES = 8
 _NO_IDS = np.zeros(0, np.uint64)
@@ -54,12 +65,17 @@ class Pass(NamedTuple):
     """What one pass through the journal drops.
 
     Attributes:
-        withdrawn: Ids of listings that were withdrawn before the instant, ascending.
-        amended: Ids of listings that were amended before it, ascending.
+        after: The sequence behind which the pass keeps in mind what changed.
+        passed: The sequence up to which it does; 0 if to the end.
+        withdrawn: Ids of listings that were withdrawn between those, ascending.
+        amended: Ids of listings that were amended between them, ascending.
         newest: The last sequence that did, for each of those.
-        changing: Sequences of the frames that withdraw or amend, or add what was there, ascending.
+        changing: Sequences of the frames that withdraw or amend, or add what was there, from the
+            beginning of the journal on, ascending.
     """
 
+    after: int
+    passed: int
     withdrawn: NDArray[np.uint64]
     amended: NDArray[np.uint64]
     newest: NDArray[np.uint64]
@@ -73,14 +89,21 @@ class Compactor:
         ledger: The open store.
         stopping: Set when the hub stops: a pass ends between two values.
         least_share: See LEAST_SHARE.
+        most_changes: See MOST_CHANGES.
     """
 
     def __init__(
-        self, ledger: Ledger, stopping: Event, *, least_share: float = LEAST_SHARE
+        self,
+        ledger: Ledger,
+        stopping: Event,
+        *,
+        least_share: float = LEAST_SHARE,
+        most_changes: int = MOST_CHANGES,
     ) -> None:
         self._ledger = ledger
         self._stopping = stopping
         self._least_share = least_share
+        self._most_changes = most_changes
 
     def run(self, before_ns: int, through: int, *, now_ns: int) -> Compacted | None:
         """Makes one pass.
@@ -103,19 +126,28 @@ class Compactor:
         if self._stopping.is_set():
             return None
         with self._ledger.write() as txn:
+            put_passed_sequence(txn, wanted.passed)
             return end_pass(txn, now_ns)
 
     def _look_through(self, before_ns: int, through: int) -> Pass:
-        """Gathers what was changed before an instant."""
-        withdrawn, amended, newest, changing = [_NO_IDS], [_NO_IDS], [_NO_IDS], []
-        count = 0
+        """Gathers what was changed before an instant, from where the last pass ended on."""
+        withdrawn, amended, newest = [_NO_IDS], [_NO_IDS], [_NO_IDS]
+        changing: list[int] = []
+        with self._ledger.read() as txn:
+            after = get_passed_sequence(txn)
+        count = passed = 0
         for frame in self._frames(through):
             # The clock may have gone back since: then what follows an older frame waits.
-            if frame.header.time_ns >= before_ns or count >= MOST_CHANGES:
+            if frame.header.time_ns >= before_ns:
                 break
             if not frame.pair_ids.size:
                 continue
+            if count >= self._most_changes:
+                passed = changing[-1]
+                break
             changing.append(frame.sequence)
+            if frame.sequence <= after:
+                continue
             operation = frame.columns["operation"][frame.pair_rows]
             withdrawn.append(frame.pair_ids[operation == RowOperation.WITHDRAW])
             ids = frame.pair_ids[operation == RowOperation.AMEND]
@@ -127,6 +159,8 @@ class Compactor:
         order = np.argsort(ids, kind="stable")
         last = np.append(ids[order][1:] != ids[order][:-1], True)[: ids.size]
         return Pass(
+            after,
+            passed,
             np.unique(np.concatenate(withdrawn)),
             ids[order][last],
             sequences[order][last],
@@ -134,13 +168,16 @@ class Compactor:
         )
 
     def _drop_changes(self, wanted: Pass) -> NDArray[np.uint64]:
-        """Drops what no longer matters of changes; returns withdrawn listings amended still."""
+        """Drops what no longer matters of changes; returns withdrawn listings amended still.
+
+        Those of earlier passes too: a listing may not go before every change of it.
+        """
         still = [_NO_IDS]
         for frame in self._frames_at(wanted.changing):
             operation = frame.columns["operation"][frame.pair_rows]
             amending = operation == RowOperation.AMEND
             ended = amending & _within(wanted.withdrawn, frame.pair_ids)
-            overruled = amending & ~ended
+            overruled = amending & ~ended & _within(wanted.amended, frame.pair_ids)
             newest = np.searchsorted(wanted.amended, frame.pair_ids[overruled])
             overruled[overruled] = wanted.newest[newest] > frame.sequence
             dead = ended | overruled | (operation == RowOperation.ADD)
@@ -169,7 +206,8 @@ class Compactor:
 
     def _drop_withdrawals(self, wanted: Pass, gone: NDArray[np.uint64]) -> None:
         """Drops withdrawals of listings that are gone."""
-        for frame in self._frames_at(wanted.changing if gone.size else _NO_IDS):
+        changing = wanted.changing[wanted.changing > wanted.after]
+        for frame in self._frames_at(changing if gone.size else _NO_IDS):
             operation = frame.columns["operation"][frame.pair_rows]
             dead = (operation == RowOperation.WITHDRAW) & _within(gone, frame.pair_ids)
             self._rewrite(frame, _rows_without(frame, dead), dead, forgetting=True)

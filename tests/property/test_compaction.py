@@ -147,11 +147,12 @@ class Compaction(RuleBasedStateMachine):
         back=st.sampled_from([0, 0, 0, 1, 3]),
         share=st.sampled_from([0.0, 0.0, 0.4]),
         looks=st.sampled_from([1_000, 1_000, 2, 4, 6, 8]),
+        most=st.sampled_from([1_000, 1, 2]),
     )
-    def compact(self, back: int, share: float, looks: int) -> None:
+    def compact(self, *, back: int, share: float, looks: int, most: int) -> None:
         """Compacts up to the columns, and may be killed on the way."""
         through = newest(self.ledger, self.columns).sequence
-        compactor = Compactor(self.ledger, Killed(looks), least_share=share)
+        compactor = Compactor(self.ledger, Killed(looks), least_share=share, most_changes=most)
         compactor.run(len(self.history.frames) + 1 - back, through, now_ns=1)
 
     @rule()
@@ -245,6 +246,28 @@ def journal_of(ledger: Ledger, frames: list[tuple[RowOperation, list[Identity]]]
 def row_counts(ledger: Ledger) -> list[int]:
     """Tells how many rows each frame of the journal has."""
     return [frame.header.row_count for frame in JournalReader(ledger).next(0)]
+
+
+def test_pass_comes_past_changes_that_live_on(ledger: Ledger) -> None:
+    """More of them than one pass keeps in mind hide nothing behind them; then it begins anew.
+
+    What the second pass finds ended or overruled, it drops from before the first one's end too.
+    """
+    some, others = OTHERS[:4], OTHERS[4:8]
+    frames = [(RowOperation.ADD, some + others), (RowOperation.AMEND, some + others[:1])]
+    frames += [(RowOperation.AMEND, some[:1]), (RowOperation.WITHDRAW, others)]
+    history = journal_of(ledger, frames)
+    compactor = Compactor(ledger, RUNNING, least_share=0.0, most_changes=3)
+    for counts in ([8, 5, 1, 4], [4, 3, 1, 0]):
+        assert compactor.run(9, 4, now_ns=9) is not None
+        assert row_counts(ledger) == counts
+        verify_listings(read_to_end(JournalReader(ledger), EMPTY), history)
+    history.append(1, [(RowOperation.AMEND, each, VALUE | {"flags": 9}) for each in some])
+    append(ledger, history.frames[-1])
+    for counts in ([4, 3, 1, 0, 4], [4, 0, 0, 0, 4]):
+        assert compactor.run(9, 5, now_ns=9) is not None
+        assert row_counts(ledger) == counts
+        verify_listings(read_to_end(JournalReader(ledger), EMPTY), history)
 
 
 def test_reader_between_a_listing_and_its_end_begins_again(ledger: Ledger) -> None:
