@@ -99,7 +99,7 @@ class Proxy:
                 _break(client)
                 continue
             for end in (client, hub):
-                # As gRPC's own ends have it: else each handshake waits 40 ms for an acknowledgement.
+                # As ends of gRPC have it, or each handshake waits 40 ms for an acknowledgement.
                 end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:
                 self.connections += 1
