@@ -55,3 +55,17 @@ def test_other_file_of_the_same_size_and_time(
     # The one that was staged goes on.
     done = run_import(hub, write_csv(path, old), partners.name)
     assert (done.added, done.taken_up) == (10, 10)
+
+
+def test_other_file_after_one_was_imported(
+    hub: HubUnderTest, partners: Partners, tmp_path: Path
+) -> None:
+    """A file of the size and time of one that is listed is imported; the same one is not again."""
+    path = tmp_path / "a.csv"
+    old, new = make_rows(10), make_rows(10)
+    source = write_csv(path, old)
+    assert run_import(hub, source, partners.name).added == 10
+    assert run_import(hub, write_csv(path, old), partners.name).repeated
+    done = run_import(hub, write_csv(path, new, size=source.file.size), partners.name)
+    assert (done.added, done.repeated) == (10, False)
+    assert NOT_LISTED not in partners.states(*old, *new)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from partner_sdk.sources.rows import RowsRefusedError
-from rongan_share.cli.importing.checking import Bench
+from rongan_share.cli.importing.checking import Bench, chained, digest_of
 from rongan_share.cli.importing.committing import commit
 from rongan_share.cli.importing.outcome import Outcome, told
 from rongan_share.cli.importing.recheck import touches
@@ -112,7 +112,9 @@ class ImportJob:
         """
         found = self._find()
         if found is not None and found[1].committed:
-            return told(*found, taken_up=0, repeated=True)
+            if self._is_same(found[1]):
+                return told(*found, taken_up=0, repeated=True)
+            found = None
         for _ in range(ATTEMPTS):
             ruling = self._ruling()
             if found is not None and found[1].ruling != ruling:
@@ -328,6 +330,17 @@ class ImportJob:
                 and record.state is not ImportState.DROPPED
             ]
         return max(found, key=lambda each: each[1].begun_ns, default=None)
+
+    def _is_same(self, record: ImportRecord) -> bool:
+        """Reads the file and compares it with what was imported: size and time tell little."""
+        blind, content, rows = self._store.side_keys.blind, b"", 0
+        try:
+            for block in self._source.blocks():
+                content = chained(blind, content, digest_of(blind, block))
+                rows += block.row_count
+        except RowsRefusedError:
+            return False
+        return (rows, content) == (record.content_rows, record.content)
 
 
 def _identity(file: SourceFile) -> tuple[str, int, int]:
