@@ -19,7 +19,7 @@ from tests.walk.asking import Row, contribute, token
 
 STREAMS, FRAMES, TOKENS = 12, 200, 16_384
 STILL_SECONDS = 1.5
-"""A stream that took nothing for so long takes nothing more."""
+"""Streams of which none took anything for so long take nothing more."""
 
 MOST_BYTES = 4 << 20
 """What one stream may pin."""
@@ -45,13 +45,13 @@ def tokens() -> list[bytes]:
 class Asker:
     """Sends frames as fast as they are taken, and reads no answer."""
 
-    def __init__(self, frame: bytes, batch: int) -> None:
+    def __init__(self, frame: bytes, batch: int, took: threading.Event) -> None:
         self._frame, self._batch = frame, batch
-        self._took = threading.Event()
+        self._took = took
         self.sent = 0
 
     def requests(self) -> Iterator[pb.StreamVerdictsRequest]:
-        """Yields the frames and notes each that is taken."""
+        """Yields the frames and tells of each that is taken."""
         opening = pb.VerdictOpen(**terms(1), batch_id=self._batch.to_bytes(16, "big"))
         yield pb.StreamVerdictsRequest(open=opening)
         for number in range(1, FRAMES + 1):
@@ -61,15 +61,10 @@ class Asker:
                 frame=pb.VerdictFrame(frame_number=number, tokens=self._frame)
             )
 
-    def await_standstill(self) -> None:
-        """Waits until no further frame is taken."""
-        while self._took.wait(STILL_SECONDS):
-            self._took.clear()
-
 
 def read(stubs: Stubs, frame: bytes, batch: int) -> None:
     """Asks about a few frames and reads every answer."""
-    requests = itertools.islice(Asker(frame, batch).requests(), 6)
+    requests = itertools.islice(Asker(frame, batch, threading.Event()).requests(), 6)
     answers = list(stubs.verdicts.StreamVerdicts(requests, timeout=60))
     assert [answer.token_count for answer in answers] == [TOKENS] * 5
 
@@ -82,10 +77,11 @@ def test_slow_readers_pin_little(hub: HubProcess) -> None:
     with ThreadPoolExecutor(STREAMS) as pool:
         list(pool.map(lambda number: read(slow, frame, 100 + number), range(STREAMS)))
     before = resident_bytes(hub.children()[WORKER])
-    askers = [Asker(frame, 2 + number) for number in range(STREAMS)]
+    took = threading.Event()
+    askers = [Asker(frame, 2 + number, took) for number in range(STREAMS)]
     calls = [slow.verdicts.StreamVerdicts(one.requests(), timeout=60) for one in askers]
-    for asker in askers:
-        asker.await_standstill()
+    while took.wait(STILL_SECONDS):
+        took.clear()
     assert max(asker.sent for asker in askers) < FRAMES
     pinned = (resident_bytes(hub.children()[WORKER]) - before) / STREAMS
     question = pb.CheckSubjectRequest(**terms(1), request_id=bytes(16), tokens=frame[:16])

@@ -33,7 +33,7 @@ from tests.support.proxy import Proxy, Way, proxy_to
 CONTRIBUTOR, ASKER = "bank-a", "bank-b"
 SUBJECTS = 5_000
 THREADS = 8
-BY_SUBJECT = 6_000
+BY_SUBJECT = 2_000
 """Most identifiers asked one by one: a seeded sample, where there are more."""
 
 
