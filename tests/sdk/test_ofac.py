@@ -206,7 +206,7 @@ def test_what_follows_the_end_mark_is_refused(tmp_path: Path) -> None:
     read(tmp_path, "")
     path = tmp_path / "sdn.csv"
     path.write_bytes(path.read_bytes() + b"\r\n" + path.read_bytes())
-    with pytest.raises(RowsRefusedError, match="1 rows"):
+    with pytest.raises(RowsRefusedError, match="rows: 1"):
         list(OfacList(path, without_aliases=True).rows())
 
 
