@@ -34,6 +34,9 @@ _LOOK_SECONDS = 0.05
 _NEW_FRAMES = LEAST_ROWS // FRAME_ROWS + 10
 """Frames that make the keeper write new columns."""
 
+NEW_ROWS = _NEW_FRAMES * FRAME_ROWS
+"""Rows that are contributed besides those that are imported."""
+
 
 class ImportedWorld(World):
     """A world whose listings came by `rongan-hub import`, in columns of the import's own."""
