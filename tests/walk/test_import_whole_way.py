@@ -17,9 +17,16 @@ from rongan_share.processes.compacting import Compacting
 from rongan_share.wire.vocabulary import RowOperation
 from tests.support.clock import FakeClock, ticks_of
 from tests.support.freezing import columns_of, freeze
-from tests.support.hub import HubUnderTest
-from tests.support.importing import ALWAYS, Partners, make_rows, run_import, write_packed
-from tests.walk.asking import Row, check, contribute, stream, withdrawal
+from tests.support.hub import HubUnderTest, running_hub
+from tests.support.importing import (
+    ALWAYS,
+    Partners,
+    make_rows,
+    run_import,
+    staged_only,
+    write_packed,
+)
+from tests.walk.asking import LISTED, Row, check, contribute, stream, withdrawal
 from tests.walk.test_own_listings import pages
 
 PART = 16_384
@@ -67,10 +74,24 @@ def row_counts(hub: HubUnderTest) -> list[int]:
         return [frame.header.row_count for frame in list_frames(txn, 0)]
 
 
+def compact(hub: HubUnderTest) -> None:
+    """Lets retention pass and the journal be compacted, and sets the clock back."""
+    clock = hub.clock
+    assert isinstance(clock, FakeClock)
+    retention, a_day = timedelta(days=hub.settings.retention.ended_days), timedelta(days=1)
+    clock.advance(retention)
+    compacting = Compacting(
+        hub.settings, hub.hub.ledger, columns_of(hub), clock=clock, monotonic=ticks_of(clock)
+    )
+    assert compacting.round(RUNNING) is None
+    clock.advance(a_day)
+    assert compacting.round(RUNNING) is not None
+    clock.advance(-retention - a_day)
+
+
 def test_whole_way_of_an_import(hub: HubUnderTest, tmp_path: Path) -> None:
     """Wherever its rows lie, they answer as a dictionary would."""
-    partners, clock = Partners(hub), hub.clock
-    assert isinstance(clock, FakeClock)
+    partners = Partners(hub)
     imported, contributed = make_rows(PART + 60), make_rows(50, seed=2)
     model = Model(imported + contributed)
     contribute(partners.giver, contributed[:25])
@@ -89,15 +110,7 @@ def test_whole_way_of_an_import(hub: HubUnderTest, tmp_path: Path) -> None:
     assert freeze(hub, serve=True) is not None
     model.compare(partners)
     whole = row_counts(hub)
-    retention, a_day = timedelta(days=hub.settings.retention.ended_days), timedelta(days=1)
-    clock.advance(retention)
-    compacting = Compacting(
-        hub.settings, hub.hub.ledger, columns_of(hub), clock=clock, monotonic=ticks_of(clock)
-    )
-    assert compacting.round(RUNNING) is None
-    clock.advance(a_day)
-    assert compacting.round(RUNNING) is not None
-    clock.advance(-retention - a_day)
+    compact(hub)
     counts = row_counts(hub)
     parts = slice(done.first_sequence - 1, done.last_sequence)
     assert (whole[parts], counts[parts]) == ([PART, 60], [PART, 40])
@@ -109,3 +122,20 @@ def test_whole_way_of_an_import(hub: HubUnderTest, tmp_path: Path) -> None:
     model.compare(partners)
     assert freeze(hub, serve=True) is not None
     model.compare(partners)
+
+
+def test_rows_left_out_whose_listing_has_gone(tmp_path: Path) -> None:
+    """They are judged anew, though nothing in the journal tells of it any more."""
+    # A hub of its own: one whose clock was set back compacts nothing.
+    with running_hub(tmp_path / "home") as hub:
+        partners, rows = Partners(hub), make_rows(6)
+        contribute(partners.giver, rows[:3])
+        source = write_packed(tmp_path / "packed", rows)
+        staged_only(hub, source, partners.name)
+        contribute(partners.giver, [withdrawal(row.token, row.reference) for row in rows[:3]])
+        assert freeze(hub, serve=True) is not None
+        compact(hub)
+        assert row_counts(hub) == [0, 0]
+        done = run_import(hub, source, partners.name)
+        assert (done.added, done.unchanged) == (6, 0)
+        assert set(partners.states(*rows)) == {LISTED}

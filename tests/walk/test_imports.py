@@ -127,6 +127,8 @@ def test_one_entry_and_no_charge(hub: HubUnderTest, partners: Partners, tmp_path
     assert entry.facts["partner"] == partners.name
     assert entry.facts["rows"] == "20"
     assert entry.facts["import"] == done.import_id.hex()
+    assert (entry.facts["agreement"], entry.facts["consent"]) == ("1", "not named")
+    assert len(bytes.fromhex(entry.facts["content"])) == 32
     assert "charged" not in entry.counts
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.run import OwnedQuestion
+from rongan_share.ledger.compacted import get_forgotten
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
@@ -42,12 +43,20 @@ def touches(
         ]
         if any(_touches(frame, record, run, owner_keys=owner_keys) for frame in own):
             return True
-    return False
+    with ledger.read() as txn:
+        # Looked at last: a withdrawal may have left the journal before it was read here.
+        forgotten = get_forgotten(txn).sequence > record.checked_head
+    return forgotten and _left_out(record)
+
+
+def _left_out(record: ImportRecord) -> bool:
+    """Tells whether rows were left out because an equal listing lived."""
+    return record.rows_read > record.row_count
 
 
 def _touches(frame: JournalFrame, record: ImportRecord, run: Run, *, owner_keys: OwnerKeys) -> bool:
     operation = frame.columns["operation"]
-    if record.rows_read > record.row_count and (operation != RowOperation.ADD).any():
+    if _left_out(record) and (operation != RowOperation.ADD).any():
         # It may be about a listing on whose account a row was left out.
         return True
     made = operation == RowOperation.ADD
