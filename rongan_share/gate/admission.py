@@ -25,6 +25,11 @@ WAIT_SECONDS = 30.0
 """How long a frame waits for those ahead of it to be answered and read."""
 
 
+TURNS = 4
+"""Calls of one certificate that are decided at the same time; its others wait for their turn, so
+that a burst of one partner's calls does not stand before everybody else's."""
+
+
 class Limits(NamedTuple):
     """What one certificate may have under way.
 
@@ -95,22 +100,30 @@ class Admission:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.under_way: Counter[tuple[str, bytes]] = Counter()
+        self._turns: dict[bytes, threading.Semaphore] = {}
         self.changed = threading.Condition()
 
     @contextmanager
-    def call(self, claim: ClaimedCaller | None) -> Iterator[None]:
+    def call(self, claim: ClaimedCaller | None) -> Iterator[threading.Semaphore]:
         """Takes a place for a unary call.
+
+        Yields:
+            What lets it have its turn to be decided.
 
         Raises:
             RonganError: TOO_MANY_CALLS.
         """
         name = _name_of(claim)
-        self._take("calls", name, self.limits.calls)
+        with self.changed:
+            self._take("calls", name, self.limits.calls)
+            turns = self._turns.setdefault(name, threading.Semaphore(TURNS))
         try:
-            yield
+            yield turns
         finally:
             with self.changed:
                 self.forget("calls", name, 1)
+                if not self.under_way["calls", name]:
+                    del self._turns[name]
 
     @contextmanager
     def stream(self, claim: ClaimedCaller | None) -> Iterator[StreamPlace]:
@@ -120,7 +133,8 @@ class Admission:
             RonganError: TOO_MANY_CALLS.
         """
         name = _name_of(claim)
-        self._take("streams", name, self.limits.streams)
+        with self.changed:
+            self._take("streams", name, self.limits.streams)
         place = StreamPlace(self, name)
         try:
             yield place
@@ -139,10 +153,10 @@ class Admission:
         self.changed.notify_all()
 
     def _take(self, limit: str, name: bytes, most: int) -> None:
-        with self.changed:
-            if self.under_way[limit, name] >= most:
-                raise _too_many(limit, most)
-            self.under_way[limit, name] += 1
+        """Takes a place; the caller holds `changed`."""
+        if self.under_way[limit, name] >= most:
+            raise _too_many(limit, most)
+        self.under_way[limit, name] += 1
 
 
 def _name_of(claim: ClaimedCaller | None) -> bytes:

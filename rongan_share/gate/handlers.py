@@ -87,11 +87,13 @@ class Gate:
     ) -> bytes:
         peer = peer_of(context)()
         try:
-            with self.admission.call(self.claim(peer)):
+            with self.admission.call(self.claim(peer)) as turn:
                 raw = next(received(requests, context), None)
                 if raw is None:
                     return _nothing_came(context)
-                return self._walk.answer(route, peer, reader(route, raw)).SerializeToString()
+                with turn:
+                    pending = self._walk.decide(route, peer, reader(route, raw))
+                return self._walk.settle(pending).SerializeToString()
         except Exception as error:  # noqa: BLE001 - the one place where faults end
             self._refuse(route, peer, error, context=context)
 

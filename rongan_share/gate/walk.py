@@ -112,14 +112,6 @@ class Walk:
     nonces: Nonces = field(default_factory=Nonces)
     seen: LastSeen = field(default_factory=LastSeen)
 
-    def answer(self, route: Route, peer: Peer, read: Read) -> Message:
-        """Takes a unary request through the whole walk.
-
-        Raises:
-            RonganError: The first step that refuses.
-        """
-        return self.settle(self.decide(route, peer, read))
-
     def admit(self, route: Route, peer: Peer) -> None:
         """Takes the opening of a stream as far as identity; its frames go the whole way.
 
