@@ -28,9 +28,10 @@ from rongan_share.ledger.cipher import KEY_BYTES, write_key
 from rongan_share.ledger.committer import Committer, Placement, Proposal, time_ns
 from rongan_share.ledger.counters import put_hub_id, put_key_check
 from rongan_share.ledger.environment import Ledger, Transaction
-from rongan_share.ledger.objects import Stored, put_object
+from rongan_share.ledger.objects import HUB_KEY_ID, Stored, put_object
 from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.model.epoch import Epoch, EpochState
+from rongan_share.model.hub_key import HubKey
 from rongan_share.model.partner import (
     Certificate,
     CertificateState,
@@ -187,7 +188,11 @@ def _first_objects(
         opened_ns=now_ns,
         key_digest=hashlib.sha256(epoch_key).digest(),
     )
-    objects: list[tuple[str, Stored]] = [(HUB_PARTNER_ID, hub), (f"{FIRST_EPOCH:010d}", epoch)]
+    objects: list[tuple[str, Stored]] = [
+        (HUB_PARTNER_ID, hub),
+        (f"{FIRST_EPOCH:010d}", epoch),
+        (HUB_KEY_ID, HubKey(key_id=FIRST_HUB_KEY)),
+    ]
     for name in plan.operators:
         pem = hierarchy.operator(name).certificate.read_bytes()
         certificate = _registered(x509.load_pem_x509_certificate(pem), name)

@@ -114,13 +114,13 @@ def verify_claim(claim: ClaimedCaller, registry: Registry, *, now: datetime) -> 
     return Caller(claim.kind, claim.caller_id, claim.serial_hex)
 
 
-def verify_audience(caller: Caller, audience: HolderKind) -> None:
-    """Refuses callers of the wrong kind.
+def verify_audience(caller: Caller, audience: HolderKind | None) -> None:
+    """Refuses callers of the wrong kind; None lets every kind in.
 
     Raises:
         RonganError: CALLER_KIND_REFUSED.
     """
-    if caller.kind is not audience:
+    if audience is not None and caller.kind is not audience:
         raise RonganError(Reason.CALLER_KIND_REFUSED)
 
 

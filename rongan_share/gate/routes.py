@@ -26,6 +26,7 @@ class Listener(Enum):
     """Where an RPC is served."""
 
     MAIN = "main"
+    ENROLMENT = "enrolment"
 
 
 class AuditKind(Enum):
@@ -34,6 +35,7 @@ class AuditKind(Enum):
     VERDICT = "VERDICT"
     CONTRIBUTION = "CONTRIBUTION"
     KEY_DELIVERY = "KEY_DELIVERY"
+    ISSUANCE = "ISSUANCE"
     INFORMATION = "INFORMATION"
     ADMINISTRATION = "ADMINISTRATION"
 
@@ -71,11 +73,11 @@ class Route:
 
     Attributes:
         method: Service and RPC, as in `VerdictService/CheckSubject`.
-        listener: Where it is served. There is one listener yet, so only the check at start asks.
-        audience: Who may call it at all.
+        listener: Where it is served.
+        audience: Who may call it at all; None = whoever has a certificate that opens the door.
         audit_kind: Class of its entries.
         request: Message class of the request.
-        scope: What a question needs of the agreement; None for operators' routes.
+        scope: What a question needs of the agreement; None where none may be needed.
         meter: Which quota pays; None for free routes.
         cost: What a question costs.
         read: Reads a unary request; None for frames.
@@ -88,7 +90,7 @@ class Route:
 
     method: str
     listener: Listener
-    audience: HolderKind
+    audience: HolderKind | None
     audit_kind: AuditKind
     request: type[Message]
     scope: Callable[[Question], Scope] | None
@@ -145,9 +147,7 @@ def _verify_complete(row: Route) -> None:
     if row.listener not in tuple(Listener) or row.audit_kind not in tuple(AuditKind):
         raise StartRefusedError(f"{row.method} needs a listener and an audit kind")
     if (row.audience is HolderKind.PARTNER) != (row.scope is not None):
-        raise StartRefusedError(
-            f"{row.method}: partners' routes need a scope, operators' have none"
-        )
+        raise StartRefusedError(f"{row.method}: partners' routes need a scope, others have none")
     if (row.meter is None) != (row.cost is free):
         raise StartRefusedError(f"{row.method} needs a meter and a cost, or neither")
     if row.serve is not None and (row.read is None) == (row.frames is None):

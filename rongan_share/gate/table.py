@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from rongan_share.gate.agreement import verify_scope
-from rongan_share.gate.identity import claim_of
+from rongan_share.gate.acts import ACTS
 from rongan_share.gate.routes import (
     AuditKind,
     FrameSide,
@@ -21,19 +20,17 @@ from rongan_share.gate.routes import (
 from rongan_share.model.partner import HolderKind
 from rongan_share.model.quota import Meter
 from rongan_share.services import (
-    administration,
     agreement,
     contribution,
     frames,
-    imports,
     own_listings,
-    partners,
     questions,
     usage,
     verdict,
 )
 from rongan_share.services.call import Call, Outcome, Scope, open_scope, standing_scope
 from rongan_share.v1 import agreement_service_pb2 as agreement_pb
+from rongan_share.v1 import certificate_service_pb2 as certificate_pb
 from rongan_share.v1 import contribution_service_pb2 as contribution_pb
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from rongan_share.v1 import verdict_service_pb2 as verdict_pb
@@ -46,6 +43,7 @@ FILES = (
     verdict_pb.DESCRIPTOR,
     contribution_pb.DESCRIPTOR,
     agreement_pb.DESCRIPTOR,
+    certificate_pb.DESCRIPTOR,
     operator_pb.DESCRIPTOR,
 )
 """Protos whose services this hub answers for."""
@@ -59,7 +57,13 @@ def route_table() -> Mapping[str, Route]:
     Raises:
         StartRefusedError: A row is missing, double, incomplete, or belongs to no RPC.
     """
-    rows = [*_verdict_routes(), *_contribution_routes(), *_agreement_routes(), *_operator_routes()]
+    rows = [
+        *_verdict_routes(),
+        *_contribution_routes(),
+        *_agreement_routes(),
+        *_certificate_routes(),
+        *_operator_routes(),
+    ]
     return table_of(rows, FILES)
 
 
@@ -171,39 +175,46 @@ def _agreement_routes() -> list[Route]:
     ]
 
 
-def _operator_routes() -> list[Route]:
-    handlers: list[tuple[str, type[Message], Serve]] = [
-        ("GetHubStatus", operator_pb.GetHubStatusRequest, administration.get_hub_status),
-        ("CreatePartner", operator_pb.CreatePartnerRequest, partners.create_partner),
-        ("ListPartners", operator_pb.ListPartnersRequest, partners.list_partners),
-        ("SuspendPartner", operator_pb.SuspendPartnerRequest, partners.suspend_partner),
-        ("ResumePartner", operator_pb.ResumePartnerRequest, partners.resume_partner),
-        ("ProposeAgreement", operator_pb.ProposeAgreementRequest, administration.propose_agreement),
-        ("ApproveAgreement", operator_pb.ApproveAgreementRequest, administration.approve_agreement),
-        (
-            "GetPartnerAgreement",
-            operator_pb.GetPartnerAgreementRequest,
-            administration.get_partner_agreement,
-        ),
-        (
-            "RegisterCertificate",
-            operator_pb.RegisterCertificateRequest,
-            administration.certificate_registrar(claim_of),
-        ),
-        (
-            "RevokeCertificate",
-            operator_pb.RevokeCertificateRequest,
-            administration.revoke_certificate,
-        ),
-        (
-            "CommitImport",
-            operator_pb.CommitImportRequest,
-            imports.import_committer(verify_scope),
-        ),
-    ]
+def _certificate_routes() -> list[Route]:
+    shared: dict[str, Any] = {
+        "audit_kind": AuditKind.ISSUANCE,
+        "meter": None,
+        "cost": free,
+        "read": _as_sent,
+        "frames": None,
+        "scope": None,
+        "audience": None,
+    }
+    service = "CertificateService"
     return [
         Route(
-            method=f"OperatorService/{name}",
+            method=f"{service}/EnrollCertificate",
+            listener=Listener.ENROLMENT,
+            request=certificate_pb.EnrollCertificateRequest,
+            serve=None,
+            **shared,
+        ),
+        Route(
+            method=f"{service}/RenewCertificate",
+            listener=Listener.MAIN,
+            request=certificate_pb.RenewCertificateRequest,
+            serve=None,
+            **shared,
+        ),
+        Route(
+            method=f"{service}/GetTrustBundle",
+            listener=Listener.MAIN,
+            request=certificate_pb.GetTrustBundleRequest,
+            serve=None,
+            **(shared | {"audit_kind": AuditKind.INFORMATION}),
+        ),
+    ]
+
+
+def _operator_routes() -> list[Route]:
+    return [
+        Route(
+            method=f"OperatorService/{request.__name__.removesuffix('Request')}",
             listener=Listener.MAIN,
             audience=HolderKind.OPERATOR,
             audit_kind=AuditKind.ADMINISTRATION,
@@ -215,7 +226,7 @@ def _operator_routes() -> list[Route]:
             frames=None,
             serve=serve,
         )
-        for name, request, serve in handlers
+        for request, serve in ACTS.items()
     ]
 
 

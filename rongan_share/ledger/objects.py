@@ -7,7 +7,7 @@ earlier one reads what changed and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import TypeVar
 
@@ -18,11 +18,15 @@ from rongan_share.ledger.counters import get_generation
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.model.agreement import Agreement, AgreementState
 from rongan_share.model.epoch import Epoch, EpochState
+from rongan_share.model.hub_key import HubKey
 from rongan_share.model.partner import Certificate, Operator, Partner
 from rongan_share.model.registry import Registry
 
-Stored = Agreement | Partner | Certificate | Operator | Epoch
-StoredType = TypeVar("StoredType", Agreement, Partner, Certificate, Operator, Epoch)
+Stored = Agreement | Partner | Certificate | Operator | Epoch | HubKey
+StoredType = TypeVar("StoredType", Agreement, Partner, Certificate, Operator, Epoch, HubKey)
+
+HUB_KEY_ID = "hub-key"
+"""Names the one object that says which hub key is used."""
 
 
 class Kind(Enum):
@@ -33,6 +37,7 @@ class Kind(Enum):
     CERTIFICATE = b"C"
     OPERATOR = b"O"
     EPOCH = b"E"
+    HUB_KEY = b"K"
 
 
 _KINDS: dict[type, Kind] = {
@@ -41,6 +46,7 @@ _KINDS: dict[type, Kind] = {
     Certificate: Kind.CERTIFICATE,
     Operator: Kind.OPERATOR,
     Epoch: Kind.EPOCH,
+    HubKey: Kind.HUB_KEY,
 }
 _HEADER_BYTES = 16
 _CHANGES = b"G"
@@ -111,6 +117,7 @@ def load_registry(txn: Transaction) -> Registry:
     newest: dict[str, int] = {}
     for agreement in list_newest(txn, Agreement):
         _add_agreement(agreement, agreements, newest)
+    epochs = _epochs(txn)
     return Registry(
         generation=get_generation(txn),
         partners={partner.partner_id: partner for partner in list_newest(txn, Partner)},
@@ -118,7 +125,9 @@ def load_registry(txn: Transaction) -> Registry:
         newest_versions=newest,
         certificates={cert.fingerprint: cert for cert in list_newest(txn, Certificate)},
         operators={operator.operator_id: operator for operator in list_newest(txn, Operator)},
-        epoch=_current_epoch(txn),
+        epoch=_current(epochs),
+        epochs=epochs,
+        hub_key=_hub_key(txn),
     )
 
 
@@ -149,6 +158,7 @@ def update_registry(txn: Transaction, before: Registry) -> Registry:
     for prefix in sorted(changed):
         ids[prefix[:1]].append(prefix[1:-1])
     agreements, newest = _changed_agreements(txn, before, ids[Kind.AGREEMENT.value])
+    epochs = _epochs(txn) if ids[Kind.EPOCH.value] else before.epochs
     partners, certificates = dict(before.partners), dict(before.certificates)
     operators = dict(before.operators)
     for partner in _each(txn, Partner, ids):
@@ -164,7 +174,9 @@ def update_registry(txn: Transaction, before: Registry) -> Registry:
         newest_versions=newest,
         certificates=certificates,
         operators=operators,
-        epoch=_current_epoch(txn) if ids[Kind.EPOCH.value] else before.epoch,
+        epoch=_current(epochs),
+        epochs=epochs,
+        hub_key=_hub_key(txn) if ids[Kind.HUB_KEY.value] else before.hub_key,
     )
 
 
@@ -199,11 +211,22 @@ def _each(
         yield stored
 
 
-def _current_epoch(txn: Transaction) -> Epoch:
-    current = [epoch for epoch in list_newest(txn, Epoch) if epoch.state is EpochState.CURRENT]
-    if not current:
-        raise LedgerCorruptError(Table.OBJECTS.value, Kind.EPOCH.value)
-    return current[0]
+def _epochs(txn: Transaction) -> dict[int, Epoch]:
+    return {epoch.number: epoch for epoch in list_newest(txn, Epoch)}
+
+
+def _current(epochs: Mapping[int, Epoch]) -> Epoch:
+    for epoch in epochs.values():
+        if epoch.state is EpochState.CURRENT:
+            return epoch
+    raise LedgerCorruptError(Table.OBJECTS.value, Kind.EPOCH.value)
+
+
+def _hub_key(txn: Transaction) -> HubKey:
+    hub_key = find_object(txn, HubKey, HUB_KEY_ID)
+    if hub_key is None:
+        raise LedgerCorruptError(Table.OBJECTS.value, Kind.HUB_KEY.value)
+    return hub_key
 
 
 def _change_key(generation: int) -> bytes:

@@ -24,17 +24,21 @@ class PartnerKind(IntEnum):
 
 
 class HolderKind(IntEnum):
-    """What kind of caller a certificate names."""
+    """What a certificate names; numbers of ``operator_service.proto``. A hub calls nobody."""
 
     PARTNER = 1
     OPERATOR = 2
+    HUB = 3
 
 
 class CertificateState(IntEnum):
-    """Whether a registered certificate opens the door."""
+    """Whether a certificate opens the door; numbers of ``operator_service.proto``."""
 
     ACTIVE = 1
     REVOKED = 2
+    INTENDED = 3
+    NEXT = 4
+    RETIRING = 5
 
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from rongan_share.model.epoch import Epoch, EpochState
+from rongan_share.model.hub_key import HubKey, RekeyPhase, Target
 from rongan_share.model.partner import CertificateState, HolderKind, PartnerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rongan_share.model.agreement import Agreement
-    from rongan_share.model.epoch import Epoch
     from rongan_share.model.partner import Certificate, Operator, Partner
 
 HUB_PARTNER_ID = "hub"
@@ -31,6 +32,8 @@ class Registry:
         certificates: By fingerprint.
         operators: By id.
         epoch: The current epoch.
+        epochs: Every epoch by number.
+        hub_key: Which hub key tokens at rest stand under.
     """
 
     generation: int
@@ -40,6 +43,28 @@ class Registry:
     certificates: Mapping[bytes, Certificate]
     operators: Mapping[str, Operator]
     epoch: Epoch
+    epochs: Mapping[int, Epoch]
+    hub_key: HubKey
+
+    @cached_property
+    def opening(self) -> Epoch | None:
+        """The epoch that is opening."""
+        states = self.epochs.values()
+        return next((epoch for epoch in states if epoch.state is EpochState.OPENING), None)
+
+    @cached_property
+    def target(self) -> Target:
+        """The set of look-ups that answers come from."""
+        return Target(self.epoch.number, self.hub_key.key_id)
+
+    @cached_property
+    def coming_target(self) -> Target | None:
+        """The set that answers will come from after a change that goes on; None without one."""
+        if self.opening is not None:
+            return Target(self.opening.number, self.hub_key.key_id)
+        if self.hub_key.phase is RekeyPhase.BUILDING:
+            return Target(self.epoch.number, self.hub_key.next_key_id)
+        return None
 
     @cached_property
     def suspended_numbers(self) -> frozenset[int]:

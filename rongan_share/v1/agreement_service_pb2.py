@@ -28,17 +28,17 @@ from rongan_share.v1 import verdict_service_pb2 as rongan__share_dot_v1_dot_verd
 from rongan_share.v1 import vocabulary_pb2 as rongan__share_dot_v1_dot_vocabulary__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rongan_share/v1/agreement_service.proto\x12\x0frongan_share.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1frongan_share/v1/agreement.proto\x1a%rongan_share/v1/verdict_service.proto\x1a rongan_share/v1/vocabulary.proto\"\xff\x02\n\x08\x43\x61tegory\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0b\n\x03\x62it\x18\x02 \x01(\r\x12\x0f\n\x07name_zh\x18\x03 \x01(\t\x12\x0f\n\x07name_en\x18\x04 \x01(\t\x12\x36\n\rsubject_types\x18\x05 \x03(\x0e\x32\x1f.rongan_share.v1.IdentifierType\x12*\n\x08purposes\x18\x06 \x03(\x0e\x32\x18.rongan_share.v1.Purpose\x12\x18\n\x10\x64\x65\x66\x61ult_severity\x18\x07 \x01(\r\x12\x18\n\x10maximum_severity\x18\x08 \x01(\r\x12\x0e\n\x06public\x18\t \x01(\x08\x12\x11\n\tshareable\x18\n \x01(\x08\x12\x17\n\x0f\x65xpiry_cap_days\x18\x0b \x01(\r\x12\x17\n\x0f\x65xpiry_optional\x18\x0c \x01(\x08\x12\x13\n\x0b\x65xpiry_rule\x18\r \x01(\t\x12\x34\n\x11\x65vidence_required\x18\x0e \x01(\x0e\x32\x19.rongan_share.v1.Evidence\"\x15\n\x13GetAgreementRequest\"E\n\x14GetAgreementResponse\x12-\n\tagreement\x18\x01 \x01(\x0b\x32\x1a.rongan_share.v1.Agreement\"\x11\n\x0fGetUsageRequest\"\xc5\x01\n\nMeterUsage\x12%\n\x05meter\x18\x01 \x01(\x0e\x32\x16.rongan_share.v1.Meter\x12%\n\x05quota\x18\x02 \x01(\x0b\x32\x16.rongan_share.v1.Quota\x12\x0b\n\x03\x64\x61y\x18\x03 \x01(\r\x12\x17\n\x0f\x64\x61y_spent_count\x18\x04 \x01(\x03\x12\x19\n\x11month_spent_count\x18\x05 \x01(\x03\x12(\n\x04left\x18\x06 \x01(\x0b\x32\x1a.rongan_share.v1.QuotaLeft\"?\n\x10GetUsageResponse\x12+\n\x06meters\x18\x01 \x03(\x0b\x32\x1b.rongan_share.v1.MeterUsage\"\x16\n\x14GetTokenEpochRequest\"\xb7\x01\n\x15GetTokenEpochResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\r\x12%\n\x05suite\x18\x02 \x01(\x0e\x32\x16.rongan_share.v1.Suite\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.rongan_share.v1.EpochState\x12\x0b\n\x03key\x18\x04 \x01(\x0c\x12/\n\x0bopened_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12GetTaxonomyRequest\"U\n\x13GetTaxonomyResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\x12-\n\ncategories\x18\x02 \x03(\x0b\x32\x19.rongan_share.v1.Category\"\x13\n\x11GetOverlayRequest\"\x14\n\x12GetOverlayResponse\"\x13\n\x11PutOverlayRequest\"\x14\n\x12PutOverlayResponse*\x8c\x01\n\nEpochState\x12\x1b\n\x17\x45POCH_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45POCH_STATE_OPENING\x10\x01\x12\x17\n\x13\x45POCH_STATE_CURRENT\x10\x02\x12\x17\n\x13\x45POCH_STATE_CLOSING\x10\x03\x12\x16\n\x12\x45POCH_STATE_CLOSED\x10\x04*G\n\x05Meter\x12\x15\n\x11METER_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMETER_QUERY\x10\x01\x12\x16\n\x12METER_CONTRIBUTION\x10\x02\x32\xa8\x04\n\x10\x41greementService\x12[\n\x0cGetAgreement\x12$.rongan_share.v1.GetAgreementRequest\x1a%.rongan_share.v1.GetAgreementResponse\x12O\n\x08GetUsage\x12 .rongan_share.v1.GetUsageRequest\x1a!.rongan_share.v1.GetUsageResponse\x12^\n\rGetTokenEpoch\x12%.rongan_share.v1.GetTokenEpochRequest\x1a&.rongan_share.v1.GetTokenEpochResponse\x12X\n\x0bGetTaxonomy\x12#.rongan_share.v1.GetTaxonomyRequest\x1a$.rongan_share.v1.GetTaxonomyResponse\x12U\n\nGetOverlay\x12\".rongan_share.v1.GetOverlayRequest\x1a#.rongan_share.v1.GetOverlayResponse\x12U\n\nPutOverlay\x12\".rongan_share.v1.PutOverlayRequest\x1a#.rongan_share.v1.PutOverlayResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'rongan_share/v1/agreement_service.proto\x12\x0frongan_share.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1frongan_share/v1/agreement.proto\x1a%rongan_share/v1/verdict_service.proto\x1a rongan_share/v1/vocabulary.proto\"\xff\x02\n\x08\x43\x61tegory\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0b\n\x03\x62it\x18\x02 \x01(\r\x12\x0f\n\x07name_zh\x18\x03 \x01(\t\x12\x0f\n\x07name_en\x18\x04 \x01(\t\x12\x36\n\rsubject_types\x18\x05 \x03(\x0e\x32\x1f.rongan_share.v1.IdentifierType\x12*\n\x08purposes\x18\x06 \x03(\x0e\x32\x18.rongan_share.v1.Purpose\x12\x18\n\x10\x64\x65\x66\x61ult_severity\x18\x07 \x01(\r\x12\x18\n\x10maximum_severity\x18\x08 \x01(\r\x12\x0e\n\x06public\x18\t \x01(\x08\x12\x11\n\tshareable\x18\n \x01(\x08\x12\x17\n\x0f\x65xpiry_cap_days\x18\x0b \x01(\r\x12\x17\n\x0f\x65xpiry_optional\x18\x0c \x01(\x08\x12\x13\n\x0b\x65xpiry_rule\x18\r \x01(\t\x12\x34\n\x11\x65vidence_required\x18\x0e \x01(\x0e\x32\x19.rongan_share.v1.Evidence\"\x15\n\x13GetAgreementRequest\"E\n\x14GetAgreementResponse\x12-\n\tagreement\x18\x01 \x01(\x0b\x32\x1a.rongan_share.v1.Agreement\"\x11\n\x0fGetUsageRequest\"\xc5\x01\n\nMeterUsage\x12%\n\x05meter\x18\x01 \x01(\x0e\x32\x16.rongan_share.v1.Meter\x12%\n\x05quota\x18\x02 \x01(\x0b\x32\x16.rongan_share.v1.Quota\x12\x0b\n\x03\x64\x61y\x18\x03 \x01(\r\x12\x17\n\x0f\x64\x61y_spent_count\x18\x04 \x01(\x03\x12\x19\n\x11month_spent_count\x18\x05 \x01(\x03\x12(\n\x04left\x18\x06 \x01(\x0b\x32\x1a.rongan_share.v1.QuotaLeft\"?\n\x10GetUsageResponse\x12+\n\x06meters\x18\x01 \x03(\x0b\x32\x1b.rongan_share.v1.MeterUsage\"\x16\n\x14GetTokenEpochRequest\"\x7f\n\tNextEpoch\x12\r\n\x05\x65poch\x18\x01 \x01(\r\x12%\n\x05suite\x18\x02 \x01(\x0e\x32\x16.rongan_share.v1.Suite\x12\x0b\n\x03key\x18\x03 \x01(\x0c\x12/\n\x0bopened_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xe1\x01\n\x15GetTokenEpochResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\r\x12%\n\x05suite\x18\x02 \x01(\x0e\x32\x16.rongan_share.v1.Suite\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x1b.rongan_share.v1.EpochState\x12\x0b\n\x03key\x18\x04 \x01(\x0c\x12/\n\x0bopened_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04next\x18\x06 \x01(\x0b\x32\x1a.rongan_share.v1.NextEpoch\"\x14\n\x12GetTaxonomyRequest\"U\n\x13GetTaxonomyResponse\x12\x0f\n\x07version\x18\x01 \x01(\r\x12-\n\ncategories\x18\x02 \x03(\x0b\x32\x19.rongan_share.v1.Category\"\x13\n\x11GetOverlayRequest\"\x14\n\x12GetOverlayResponse\"\x13\n\x11PutOverlayRequest\"\x14\n\x12PutOverlayResponse*\x8c\x01\n\nEpochState\x12\x1b\n\x17\x45POCH_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45POCH_STATE_OPENING\x10\x01\x12\x17\n\x13\x45POCH_STATE_CURRENT\x10\x02\x12\x17\n\x13\x45POCH_STATE_CLOSING\x10\x03\x12\x16\n\x12\x45POCH_STATE_CLOSED\x10\x04*G\n\x05Meter\x12\x15\n\x11METER_UNSPECIFIED\x10\x00\x12\x0f\n\x0bMETER_QUERY\x10\x01\x12\x16\n\x12METER_CONTRIBUTION\x10\x02\x32\xa8\x04\n\x10\x41greementService\x12[\n\x0cGetAgreement\x12$.rongan_share.v1.GetAgreementRequest\x1a%.rongan_share.v1.GetAgreementResponse\x12O\n\x08GetUsage\x12 .rongan_share.v1.GetUsageRequest\x1a!.rongan_share.v1.GetUsageResponse\x12^\n\rGetTokenEpoch\x12%.rongan_share.v1.GetTokenEpochRequest\x1a&.rongan_share.v1.GetTokenEpochResponse\x12X\n\x0bGetTaxonomy\x12#.rongan_share.v1.GetTaxonomyRequest\x1a$.rongan_share.v1.GetTaxonomyResponse\x12U\n\nGetOverlay\x12\".rongan_share.v1.GetOverlayRequest\x1a#.rongan_share.v1.GetOverlayResponse\x12U\n\nPutOverlay\x12\".rongan_share.v1.PutOverlayRequest\x1a#.rongan_share.v1.PutOverlayResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'rongan_share.v1.agreement_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EPOCHSTATE']._serialized_start=1369
-  _globals['_EPOCHSTATE']._serialized_end=1509
-  _globals['_METER']._serialized_start=1511
-  _globals['_METER']._serialized_end=1582
+  _globals['_EPOCHSTATE']._serialized_start=1540
+  _globals['_EPOCHSTATE']._serialized_end=1680
+  _globals['_METER']._serialized_start=1682
+  _globals['_METER']._serialized_end=1753
   _globals['_CATEGORY']._serialized_start=200
   _globals['_CATEGORY']._serialized_end=583
   _globals['_GETAGREEMENTREQUEST']._serialized_start=585
@@ -53,20 +53,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSAGERESPONSE']._serialized_end=961
   _globals['_GETTOKENEPOCHREQUEST']._serialized_start=963
   _globals['_GETTOKENEPOCHREQUEST']._serialized_end=985
-  _globals['_GETTOKENEPOCHRESPONSE']._serialized_start=988
-  _globals['_GETTOKENEPOCHRESPONSE']._serialized_end=1171
-  _globals['_GETTAXONOMYREQUEST']._serialized_start=1173
-  _globals['_GETTAXONOMYREQUEST']._serialized_end=1193
-  _globals['_GETTAXONOMYRESPONSE']._serialized_start=1195
-  _globals['_GETTAXONOMYRESPONSE']._serialized_end=1280
-  _globals['_GETOVERLAYREQUEST']._serialized_start=1282
-  _globals['_GETOVERLAYREQUEST']._serialized_end=1301
-  _globals['_GETOVERLAYRESPONSE']._serialized_start=1303
-  _globals['_GETOVERLAYRESPONSE']._serialized_end=1323
-  _globals['_PUTOVERLAYREQUEST']._serialized_start=1325
-  _globals['_PUTOVERLAYREQUEST']._serialized_end=1344
-  _globals['_PUTOVERLAYRESPONSE']._serialized_start=1346
-  _globals['_PUTOVERLAYRESPONSE']._serialized_end=1366
-  _globals['_AGREEMENTSERVICE']._serialized_start=1585
-  _globals['_AGREEMENTSERVICE']._serialized_end=2137
+  _globals['_NEXTEPOCH']._serialized_start=987
+  _globals['_NEXTEPOCH']._serialized_end=1114
+  _globals['_GETTOKENEPOCHRESPONSE']._serialized_start=1117
+  _globals['_GETTOKENEPOCHRESPONSE']._serialized_end=1342
+  _globals['_GETTAXONOMYREQUEST']._serialized_start=1344
+  _globals['_GETTAXONOMYREQUEST']._serialized_end=1364
+  _globals['_GETTAXONOMYRESPONSE']._serialized_start=1366
+  _globals['_GETTAXONOMYRESPONSE']._serialized_end=1451
+  _globals['_GETOVERLAYREQUEST']._serialized_start=1453
+  _globals['_GETOVERLAYREQUEST']._serialized_end=1472
+  _globals['_GETOVERLAYRESPONSE']._serialized_start=1474
+  _globals['_GETOVERLAYRESPONSE']._serialized_end=1494
+  _globals['_PUTOVERLAYREQUEST']._serialized_start=1496
+  _globals['_PUTOVERLAYREQUEST']._serialized_end=1515
+  _globals['_PUTOVERLAYRESPONSE']._serialized_start=1517
+  _globals['_PUTOVERLAYRESPONSE']._serialized_end=1537
+  _globals['_AGREEMENTSERVICE']._serialized_start=1756
+  _globals['_AGREEMENTSERVICE']._serialized_end=2308
 # @@protoc_insertion_point(module_scope)

@@ -305,8 +305,44 @@ class GetTokenEpochRequest(_message.Message):
 Global___GetTokenEpochRequest: _TypeAlias = GetTokenEpochRequest  # noqa: Y015
 
 @_typing.final
+class NextEpoch(_message.Message):
+    """NextEpoch is the epoch that is opening."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SUITE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    OPENED_TIME_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch: its number."""
+    suite: _vocabulary_pb2.Suite.ValueType
+    """suite: how tokens of this epoch are made."""
+    key: _builtins.bytes
+    """key: 32 bytes, secret; never to be stored or logged by a client."""
+    @_builtins.property
+    def opened_time(self) -> _timestamp_pb2.Timestamp:
+        """opened_time: when it was opened."""
+
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        suite: _vocabulary_pb2.Suite.ValueType = ...,
+        key: _builtins.bytes = ...,
+        opened_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_time", b"opened_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "key", b"key", "opened_time", b"opened_time", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NextEpoch: _TypeAlias = NextEpoch  # noqa: Y015
+
+@_typing.final
 class GetTokenEpochResponse(_message.Message):
-    """GetTokenEpochResponse is the current epoch with its key."""
+    """GetTokenEpochResponse is the current epoch with its key, and the one that is opening."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -315,6 +351,7 @@ class GetTokenEpochResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     OPENED_TIME_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """epoch: its number, from 1."""
     suite: _vocabulary_pb2.Suite.ValueType
@@ -327,6 +364,10 @@ class GetTokenEpochResponse(_message.Message):
     def opened_time(self) -> _timestamp_pb2.Timestamp:
         """opened_time: when it was opened."""
 
+    @_builtins.property
+    def next(self) -> Global___NextEpoch:
+        """next: the epoch that is opening, whose tokens contributions carry too; absent = there is none."""
+
     def __init__(
         self,
         *,
@@ -335,10 +376,11 @@ class GetTokenEpochResponse(_message.Message):
         state: Global___EpochState.ValueType = ...,
         key: _builtins.bytes = ...,
         opened_time: _timestamp_pb2.Timestamp | None = ...,
+        next: Global___NextEpoch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_time", b"opened_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["next", b"next", "opened_time", b"opened_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "key", b"key", "opened_time", b"opened_time", "state", b"state", "suite", b"suite"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "key", b"key", "next", b"next", "opened_time", b"opened_time", "state", b"state", "suite", b"suite"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -88,8 +88,8 @@ class AgreementServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetTokenEpoch(self, request, context):
-        """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
-        force. Each delivery is audited.
+        """GetTokenEpoch hands the current epoch and its key, and the opening one if there is one, to an
+        active partner with an agreement in force. Each delivery is audited.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

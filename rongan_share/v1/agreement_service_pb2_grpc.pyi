@@ -42,8 +42,8 @@ class AgreementServiceStub:
     partner that is suspended or whose agreement is not in force; NO_AGREEMENT if it never had one.
     """
     GetTokenEpoch: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTokenEpochRequest, _agreement_service_pb2.GetTokenEpochResponse]
-    """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
-    force. Each delivery is audited.
+    """GetTokenEpoch hands the current epoch and its key, and the opening one if there is one, to an
+    active partner with an agreement in force. Each delivery is audited.
     """
     GetTaxonomy: _grpc.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTaxonomyRequest, _agreement_service_pb2.GetTaxonomyResponse]
     """GetTaxonomy returns the categories and their rules; needs no agreement and is open to a
@@ -68,8 +68,8 @@ class AgreementServiceAsyncStub(AgreementServiceStub):
     partner that is suspended or whose agreement is not in force; NO_AGREEMENT if it never had one.
     """
     GetTokenEpoch: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTokenEpochRequest, _agreement_service_pb2.GetTokenEpochResponse]  # type: ignore[assignment]
-    """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
-    force. Each delivery is audited.
+    """GetTokenEpoch hands the current epoch and its key, and the opening one if there is one, to an
+    active partner with an agreement in force. Each delivery is audited.
     """
     GetTaxonomy: _aio.UnaryUnaryMultiCallable[_agreement_service_pb2.GetTaxonomyRequest, _agreement_service_pb2.GetTaxonomyResponse]  # type: ignore[assignment]
     """GetTaxonomy returns the categories and their rules; needs no agreement and is open to a
@@ -109,8 +109,8 @@ class AgreementServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _agreement_service_pb2.GetTokenEpochRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_agreement_service_pb2.GetTokenEpochResponse, _abc.Awaitable[_agreement_service_pb2.GetTokenEpochResponse]]:
-        """GetTokenEpoch hands the current epoch and its key to an active partner with an agreement in
-        force. Each delivery is audited.
+        """GetTokenEpoch hands the current epoch and its key, and the opening one if there is one, to an
+        active partner with an agreement in force. Each delivery is audited.
         """
 
     @_abc_1.abstractmethod

@@ -76,6 +76,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """UNAUTHENTICATED: no such partner or operator, or the operator is disabled.
     Metadata: none.
     """
+    ERROR_REASON_ENROLMENT_REFUSED: _ErrorReason.ValueType  # 39
+    """UNAUTHENTICATED: the enrolment string is not valid: unknown, outdated, or used with another key.
+    Metadata: none.
+    """
     ERROR_REASON_CALLER_KIND_REFUSED: _ErrorReason.ValueType  # 11
     """PERMISSION_DENIED: this kind of caller may not call this RPC.
     Metadata: none.
@@ -130,6 +134,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     stream.
     Metadata: highest. Sample: {highest: "912"}.
     """
+    ERROR_REASON_NEXT_EPOCH_NEEDED: _ErrorReason.ValueType  # 40
+    """FAILED_PRECONDITION: an epoch is opening, so rows that are added carry its tokens too.
+    Metadata: nextEpoch, nextSuite. Sample: {nextEpoch: "4", nextSuite: "HMAC_SM3"}.
+    """
+    ERROR_REASON_RENEWAL_NOT_DUE: _ErrorReason.ValueType  # 41
+    """FAILED_PRECONDITION: the certificate has not lived long enough to be followed by another.
+    Metadata: dueTime. Sample: {dueTime: "2027-01-22T04:00:00+00:00"}.
+    """
+    ERROR_REASON_WRONG_STATE: _ErrorReason.ValueType  # 42
+    """FAILED_PRECONDITION: the epoch, or the change of the hub key, is not where this act needs it.
+    Metadata: state. Sample: {state: "OPENING"}.
+    """
+    ERROR_REASON_LISTINGS_LACK_TOKENS: _ErrorReason.ValueType  # 43
+    """FAILED_PRECONDITION: live listings have no token of the epoch that is to be promoted.
+    Metadata: count. Sample: {count: "1203"}.
+    """
     ERROR_REASON_FRAME_CONFLICT: _ErrorReason.ValueType  # 24
     """ABORTED: a frame or call id was used before with other content.
     Metadata: none.
@@ -174,6 +194,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_STORE_BUSY: _ErrorReason.ValueType  # 32
     """UNAVAILABLE, with RetryInfo: the store is busy, nothing was answered; call again.
+    Metadata: none.
+    """
+    ERROR_REASON_SIGNER_UNAVAILABLE: _ErrorReason.ValueType  # 44
+    """UNAVAILABLE, with RetryInfo: what signs certificates does not answer; call again.
     Metadata: none.
     """
     ERROR_REASON_STORE_FAILED: _ErrorReason.ValueType  # 33
@@ -241,6 +265,10 @@ ERROR_REASON_CALLER_UNKNOWN: ErrorReason.ValueType  # 10
 """UNAUTHENTICATED: no such partner or operator, or the operator is disabled.
 Metadata: none.
 """
+ERROR_REASON_ENROLMENT_REFUSED: ErrorReason.ValueType  # 39
+"""UNAUTHENTICATED: the enrolment string is not valid: unknown, outdated, or used with another key.
+Metadata: none.
+"""
 ERROR_REASON_CALLER_KIND_REFUSED: ErrorReason.ValueType  # 11
 """PERMISSION_DENIED: this kind of caller may not call this RPC.
 Metadata: none.
@@ -295,6 +323,22 @@ ERROR_REASON_STREAM_TOO_OLD: ErrorReason.ValueType  # 23
 stream.
 Metadata: highest. Sample: {highest: "912"}.
 """
+ERROR_REASON_NEXT_EPOCH_NEEDED: ErrorReason.ValueType  # 40
+"""FAILED_PRECONDITION: an epoch is opening, so rows that are added carry its tokens too.
+Metadata: nextEpoch, nextSuite. Sample: {nextEpoch: "4", nextSuite: "HMAC_SM3"}.
+"""
+ERROR_REASON_RENEWAL_NOT_DUE: ErrorReason.ValueType  # 41
+"""FAILED_PRECONDITION: the certificate has not lived long enough to be followed by another.
+Metadata: dueTime. Sample: {dueTime: "2027-01-22T04:00:00+00:00"}.
+"""
+ERROR_REASON_WRONG_STATE: ErrorReason.ValueType  # 42
+"""FAILED_PRECONDITION: the epoch, or the change of the hub key, is not where this act needs it.
+Metadata: state. Sample: {state: "OPENING"}.
+"""
+ERROR_REASON_LISTINGS_LACK_TOKENS: ErrorReason.ValueType  # 43
+"""FAILED_PRECONDITION: live listings have no token of the epoch that is to be promoted.
+Metadata: count. Sample: {count: "1203"}.
+"""
 ERROR_REASON_FRAME_CONFLICT: ErrorReason.ValueType  # 24
 """ABORTED: a frame or call id was used before with other content.
 Metadata: none.
@@ -339,6 +383,10 @@ Metadata: listSequence. Sample: {listSequence: "1041"}.
 """
 ERROR_REASON_STORE_BUSY: ErrorReason.ValueType  # 32
 """UNAVAILABLE, with RetryInfo: the store is busy, nothing was answered; call again.
+Metadata: none.
+"""
+ERROR_REASON_SIGNER_UNAVAILABLE: ErrorReason.ValueType  # 44
+"""UNAVAILABLE, with RetryInfo: what signs certificates does not answer; call again.
 Metadata: none.
 """
 ERROR_REASON_STORE_FAILED: ErrorReason.ValueType  # 33

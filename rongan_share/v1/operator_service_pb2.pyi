@@ -13,6 +13,8 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from rongan_share.v1 import agreement_pb2 as _agreement_pb2
+from rongan_share.v1 import agreement_service_pb2 as _agreement_service_pb2
+from rongan_share.v1 import vocabulary_pb2 as _vocabulary_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -75,6 +77,106 @@ PARTNER_KIND_BANK: PartnerKind.ValueType  # 1
 PARTNER_KIND_ENTERPRISE: PartnerKind.ValueType  # 2
 """Any other company."""
 Global___PartnerKind: _TypeAlias = PartnerKind  # noqa: Y015
+
+class _HolderKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HolderKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HolderKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HOLDER_KIND_UNSPECIFIED: _HolderKind.ValueType  # 0
+    """Never sent."""
+    HOLDER_KIND_PARTNER: _HolderKind.ValueType  # 1
+    """A partner."""
+    HOLDER_KIND_OPERATOR: _HolderKind.ValueType  # 2
+    """An operator."""
+    HOLDER_KIND_HUB: _HolderKind.ValueType  # 3
+    """A hub."""
+
+class HolderKind(_HolderKind, metaclass=_HolderKindEnumTypeWrapper):
+    """HolderKind is what a certificate names."""
+
+HOLDER_KIND_UNSPECIFIED: HolderKind.ValueType  # 0
+"""Never sent."""
+HOLDER_KIND_PARTNER: HolderKind.ValueType  # 1
+"""A partner."""
+HOLDER_KIND_OPERATOR: HolderKind.ValueType  # 2
+"""An operator."""
+HOLDER_KIND_HUB: HolderKind.ValueType  # 3
+"""A hub."""
+Global___HolderKind: _TypeAlias = HolderKind  # noqa: Y015
+
+class _CertificateState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CertificateStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CertificateState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CERTIFICATE_STATE_UNSPECIFIED: _CertificateState.ValueType  # 0
+    """Never sent."""
+    CERTIFICATE_STATE_ACTIVE: _CertificateState.ValueType  # 1
+    """Opens it."""
+    CERTIFICATE_STATE_REVOKED: _CertificateState.ValueType  # 2
+    """Shut out for ever."""
+    CERTIFICATE_STATE_INTENDED: _CertificateState.ValueType  # 3
+    """Written down, not signed yet."""
+    CERTIFICATE_STATE_NEXT: _CertificateState.ValueType  # 4
+    """Opens it, and has not been used yet; with its first use the one before begins to retire."""
+    CERTIFICATE_STATE_RETIRING: _CertificateState.ValueType  # 5
+    """Opens it until `retire_time`, as another has followed it."""
+
+class CertificateState(_CertificateState, metaclass=_CertificateStateEnumTypeWrapper):
+    """CertificateState is whether a certificate opens the door."""
+
+CERTIFICATE_STATE_UNSPECIFIED: CertificateState.ValueType  # 0
+"""Never sent."""
+CERTIFICATE_STATE_ACTIVE: CertificateState.ValueType  # 1
+"""Opens it."""
+CERTIFICATE_STATE_REVOKED: CertificateState.ValueType  # 2
+"""Shut out for ever."""
+CERTIFICATE_STATE_INTENDED: CertificateState.ValueType  # 3
+"""Written down, not signed yet."""
+CERTIFICATE_STATE_NEXT: CertificateState.ValueType  # 4
+"""Opens it, and has not been used yet; with its first use the one before begins to retire."""
+CERTIFICATE_STATE_RETIRING: CertificateState.ValueType  # 5
+"""Opens it until `retire_time`, as another has followed it."""
+Global___CertificateState: _TypeAlias = CertificateState  # noqa: Y015
+
+class _RekeyPhase:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RekeyPhaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RekeyPhase.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REKEY_PHASE_UNSPECIFIED: _RekeyPhase.ValueType  # 0
+    """Never sent."""
+    REKEY_PHASE_NONE: _RekeyPhase.ValueType  # 1
+    """No change goes on."""
+    REKEY_PHASE_BUILDING: _RekeyPhase.ValueType  # 2
+    """Look-ups under the next key are being made; answers come from those under the old one."""
+    REKEY_PHASE_REWRITING: _RekeyPhase.ValueType  # 3
+    """Answers come from look-ups under the next key, new values stand under it, and old ones are being
+    rewritten.
+    """
+    REKEY_PHASE_REWRITTEN: _RekeyPhase.ValueType  # 4
+    """Nothing stands under the old key any more."""
+
+class RekeyPhase(_RekeyPhase, metaclass=_RekeyPhaseEnumTypeWrapper):
+    """RekeyPhase is how far a change of the hub key is."""
+
+REKEY_PHASE_UNSPECIFIED: RekeyPhase.ValueType  # 0
+"""Never sent."""
+REKEY_PHASE_NONE: RekeyPhase.ValueType  # 1
+"""No change goes on."""
+REKEY_PHASE_BUILDING: RekeyPhase.ValueType  # 2
+"""Look-ups under the next key are being made; answers come from those under the old one."""
+REKEY_PHASE_REWRITING: RekeyPhase.ValueType  # 3
+"""Answers come from look-ups under the next key, new values stand under it, and old ones are being
+rewritten.
+"""
+REKEY_PHASE_REWRITTEN: RekeyPhase.ValueType  # 4
+"""Nothing stands under the old key any more."""
+Global___RekeyPhase: _TypeAlias = RekeyPhase  # noqa: Y015
 
 @_typing.final
 class Partner(_message.Message):
@@ -206,6 +308,12 @@ class GetHubStatusResponse(_message.Message):
     COMPACTED_ROWS_FIELD_NUMBER: _builtins.int
     COMPACTED_BYTES_FIELD_NUMBER: _builtins.int
     COMPACTED_TIME_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_ALARMS_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_ALARM_COUNT_FIELD_NUMBER: _builtins.int
+    TLS_GENERATION_FIELD_NUMBER: _builtins.int
+    TLS_ERROR_FIELD_NUMBER: _builtins.int
+    TLS_ERROR_COUNT_FIELD_NUMBER: _builtins.int
+    OPENING_EPOCH_FIELD_NUMBER: _builtins.int
     hub_id: _builtins.str
     """hub_id: the log's origin."""
     version: _builtins.str
@@ -240,6 +348,16 @@ class GetHubStatusResponse(_message.Message):
     """compacted_rows: rows that retention let leave the journal so far."""
     compacted_bytes: _builtins.int
     """compacted_bytes: by how much the journal became shorter by that."""
+    certificate_alarm_count: _builtins.int
+    """certificate_alarm_count: how many there are."""
+    tls_generation: _builtins.int
+    """tls_generation: how often the files of the listener were taken up since this worker began."""
+    tls_error: _builtins.str
+    """tls_error: why files that were changed are not used, for people; empty = they are."""
+    tls_error_count: _builtins.int
+    """tls_error_count: how often changed files could not be used since this worker began."""
+    opening_epoch: _builtins.int
+    """opening_epoch: the epoch that is opening; 0 none."""
     @_builtins.property
     def started_time(self) -> _timestamp_pb2.Timestamp:
         """started_time: when this process began to serve."""
@@ -251,6 +369,13 @@ class GetHubStatusResponse(_message.Message):
     @_builtins.property
     def compacted_time(self) -> _timestamp_pb2.Timestamp:
         """compacted_time: when the last whole pass ended; absent before the first."""
+
+    @_builtins.property
+    def certificate_alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___CertificateAlarm]:
+        """certificate_alarms: certificates that end within 30 days or have ended in the last 30, the hub's
+        own included, the first to end first, at most 100; those that another has followed are left
+        out.
+        """
 
     def __init__(
         self,
@@ -274,14 +399,102 @@ class GetHubStatusResponse(_message.Message):
         compacted_rows: _builtins.int = ...,
         compacted_bytes: _builtins.int = ...,
         compacted_time: _timestamp_pb2.Timestamp | None = ...,
+        certificate_alarms: _abc.Iterable[Global___CertificateAlarm] | None = ...,
+        certificate_alarm_count: _builtins.int = ...,
+        tls_generation: _builtins.int = ...,
+        tls_error: _builtins.str = ...,
+        tls_error_count: _builtins.int = ...,
+        opening_epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["compacted_time", b"compacted_time", "frozen_time", b"frozen_time", "started_time", b"started_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_offset_seconds", b"clock_offset_seconds", "compacted_bytes", b"compacted_bytes", "compacted_rows", b"compacted_rows", "compacted_time", b"compacted_time", "entry_count", b"entry_count", "epoch", b"epoch", "frozen_sequence", b"frozen_sequence", "frozen_time", b"frozen_time", "generation", b"generation", "hub_id", b"hub_id", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "partner_count", b"partner_count", "root_hash", b"root_hash", "served_sequence", b"served_sequence", "started_time", b"started_time", "store_bytes", b"store_bytes", "tail_count", b"tail_count", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate_alarm_count", b"certificate_alarm_count", "certificate_alarms", b"certificate_alarms", "clock_offset_seconds", b"clock_offset_seconds", "compacted_bytes", b"compacted_bytes", "compacted_rows", b"compacted_rows", "compacted_time", b"compacted_time", "entry_count", b"entry_count", "epoch", b"epoch", "frozen_sequence", b"frozen_sequence", "frozen_time", b"frozen_time", "generation", b"generation", "hub_id", b"hub_id", "list_sequence", b"list_sequence", "listing_count", b"listing_count", "opening_epoch", b"opening_epoch", "partner_count", b"partner_count", "root_hash", b"root_hash", "served_sequence", b"served_sequence", "started_time", b"started_time", "store_bytes", b"store_bytes", "tail_count", b"tail_count", "tls_error", b"tls_error", "tls_error_count", b"tls_error_count", "tls_generation", b"tls_generation", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetHubStatusResponse: _TypeAlias = GetHubStatusResponse  # noqa: Y015
+
+@_typing.final
+class CertificateAlarm(_message.Message):
+    """CertificateAlarm is a certificate that ends soon."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    DAYS_LEFT_FIELD_NUMBER: _builtins.int
+    days_left: _builtins.int
+    """days_left: whole days until it ends, negative once it has."""
+    @_builtins.property
+    def certificate(self) -> Global___Certificate:
+        """certificate: it."""
+
+    def __init__(
+        self,
+        *,
+        certificate: Global___Certificate | None = ...,
+        days_left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "days_left", b"days_left"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CertificateAlarm: _TypeAlias = CertificateAlarm  # noqa: Y015
+
+@_typing.final
+class Certificate(_message.Message):
+    """Certificate is one that the hub knows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERIAL_HEX_FIELD_NUMBER: _builtins.int
+    HOLDER_KIND_FIELD_NUMBER: _builtins.int
+    HOLDER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    EXPIRY_TIME_FIELD_NUMBER: _builtins.int
+    RETIRE_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FINGERPRINT_FIELD_NUMBER: _builtins.int
+    serial_hex: _builtins.str
+    """serial_hex: its serial number, lower-case hexadecimal."""
+    holder_kind: Global___HolderKind.ValueType
+    """holder_kind: what it names."""
+    holder_id: _builtins.str
+    """holder_id: the partner's or operator's id; empty for a hub's."""
+    state: Global___CertificateState.ValueType
+    """state: whether it opens the door."""
+    reason: _builtins.str
+    """reason: why it was revoked."""
+    fingerprint: _builtins.bytes
+    """fingerprint: SHA-256 of its DER; empty until it is signed."""
+    @_builtins.property
+    def expiry_time(self) -> _timestamp_pb2.Timestamp:
+        """expiry_time: when it ends."""
+
+    @_builtins.property
+    def retire_time(self) -> _timestamp_pb2.Timestamp:
+        """retire_time: until when it opens the door although another has followed it; absent otherwise."""
+
+    def __init__(
+        self,
+        *,
+        serial_hex: _builtins.str = ...,
+        holder_kind: Global___HolderKind.ValueType = ...,
+        holder_id: _builtins.str = ...,
+        state: Global___CertificateState.ValueType = ...,
+        expiry_time: _timestamp_pb2.Timestamp | None = ...,
+        retire_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        fingerprint: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expiry_time", b"expiry_time", "retire_time", b"retire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expiry_time", b"expiry_time", "fingerprint", b"fingerprint", "holder_id", b"holder_id", "holder_kind", b"holder_kind", "reason", b"reason", "retire_time", b"retire_time", "serial_hex", b"serial_hex", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Certificate: _TypeAlias = Certificate  # noqa: Y015
 
 @_typing.final
 class CreatePartnerRequest(_message.Message):
@@ -866,3 +1079,671 @@ class CommitImportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommitImportResponse: _TypeAlias = CommitImportResponse  # noqa: Y015
+
+@_typing.final
+class CreateEnrolmentRequest(_message.Message):
+    """CreateEnrolmentRequest names whom to enrol."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    partner_id: _builtins.str
+    """partner_id: the partner; else RESOURCE_NOT_FOUND."""
+    def __init__(
+        self,
+        *,
+        partner_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["partner_id", b"partner_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateEnrolmentRequest: _TypeAlias = CreateEnrolmentRequest  # noqa: Y015
+
+@_typing.final
+class CreateEnrolmentResponse(_message.Message):
+    """CreateEnrolmentResponse is what the partner must be given, by a way that others cannot read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECRET_FIELD_NUMBER: _builtins.int
+    ROOT_DIGEST_FIELD_NUMBER: _builtins.int
+    EXPIRY_TIME_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    secret: _builtins.bytes
+    """secret: 32 bytes, shown once: the hub keeps its digest alone."""
+    root_digest: _builtins.bytes
+    """root_digest: SHA-256 of the newest root's DER, by which the partner recognises the hub."""
+    entry_index: _builtins.int
+    """entry_index: place of the entry in the audit log."""
+    @_builtins.property
+    def expiry_time(self) -> _timestamp_pb2.Timestamp:
+        """expiry_time: until when it may be used."""
+
+    def __init__(
+        self,
+        *,
+        secret: _builtins.bytes = ...,
+        root_digest: _builtins.bytes = ...,
+        expiry_time: _timestamp_pb2.Timestamp | None = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expiry_time", b"expiry_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "expiry_time", b"expiry_time", "root_digest", b"root_digest", "secret", b"secret"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateEnrolmentResponse: _TypeAlias = CreateEnrolmentResponse  # noqa: Y015
+
+@_typing.final
+class IssueCertificateRequest(_message.Message):
+    """IssueCertificateRequest says whose key is to be certified."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLDER_KIND_FIELD_NUMBER: _builtins.int
+    HOLDER_ID_FIELD_NUMBER: _builtins.int
+    HOST_NAMES_FIELD_NUMBER: _builtins.int
+    REQUEST_DER_FIELD_NUMBER: _builtins.int
+    holder_kind: Global___HolderKind.ValueType
+    """holder_kind: what the certificate is to name."""
+    holder_id: _builtins.str
+    """holder_id: the partner's or operator's id; empty for a hub."""
+    request_der: _builtins.bytes
+    """request_der: certificate request (PKCS #10, RFC 2986), DER; of it the key is taken alone."""
+    @_builtins.property
+    def host_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """host_names: DNS names and IP addresses of a hub; empty for others."""
+
+    def __init__(
+        self,
+        *,
+        holder_kind: Global___HolderKind.ValueType = ...,
+        holder_id: _builtins.str = ...,
+        host_names: _abc.Iterable[_builtins.str] | None = ...,
+        request_der: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_id", b"holder_id", "holder_kind", b"holder_kind", "host_names", b"host_names", "request_der", b"request_der"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueCertificateRequest: _TypeAlias = IssueCertificateRequest  # noqa: Y015
+
+@_typing.final
+class IssueCertificateResponse(_message.Message):
+    """IssueCertificateResponse is the certificate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHAIN_DER_FIELD_NUMBER: _builtins.int
+    CERTIFICATE_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    entry_index: _builtins.int
+    """entry_index: place of the entry of the issuance in the audit log."""
+    @_builtins.property
+    def chain_der(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """chain_der: the certificate, then the one that signed it, DER."""
+
+    @_builtins.property
+    def certificate(self) -> Global___Certificate:
+        """certificate: as it was made known."""
+
+    def __init__(
+        self,
+        *,
+        chain_der: _abc.Iterable[_builtins.bytes] | None = ...,
+        certificate: Global___Certificate | None = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificate", b"certificate", "chain_der", b"chain_der", "entry_index", b"entry_index"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___IssueCertificateResponse: _TypeAlias = IssueCertificateResponse  # noqa: Y015
+
+@_typing.final
+class ListCertificatesRequest(_message.Message):
+    """ListCertificatesRequest asks for a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    HOLDER_ID_FIELD_NUMBER: _builtins.int
+    EXPIRING_WITHIN_DAYS_FIELD_NUMBER: _builtins.int
+    page_size: _builtins.int
+    """page_size: 0 = 100, over 1,000 is cut to 1,000, negative is REQUEST_MALFORMED."""
+    page_token: _builtins.str
+    """page_token: empty for the first page, else the `next_page_token` of the page before."""
+    holder_id: _builtins.str
+    """holder_id: only of this partner or operator; empty = of all."""
+    expiring_within_days: _builtins.int
+    """expiring_within_days: only those that open the door, end within so many days, and that no other
+    has followed; 0 = all.
+    """
+    def __init__(
+        self,
+        *,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        holder_id: _builtins.str = ...,
+        expiring_within_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expiring_within_days", b"expiring_within_days", "holder_id", b"holder_id", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCertificatesRequest: _TypeAlias = ListCertificatesRequest  # noqa: Y015
+
+@_typing.final
+class ListCertificatesResponse(_message.Message):
+    """ListCertificatesResponse is a page."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """next_page_token: empty at the end."""
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Certificate]:
+        """certificates: by the day they end, then by serial number."""
+
+    def __init__(
+        self,
+        *,
+        certificates: _abc.Iterable[Global___Certificate] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["certificates", b"certificates", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCertificatesResponse: _TypeAlias = ListCertificatesResponse  # noqa: Y015
+
+@_typing.final
+class Epoch(_message.Message):
+    """Epoch is one epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SUITE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OPENED_TIME_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch: its number, from 1."""
+    suite: _vocabulary_pb2.Suite.ValueType
+    """suite: how its tokens are made."""
+    state: _agreement_service_pb2.EpochState.ValueType
+    """state: where it stands."""
+    @_builtins.property
+    def opened_time(self) -> _timestamp_pb2.Timestamp:
+        """opened_time: when it was opened."""
+
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        suite: _vocabulary_pb2.Suite.ValueType = ...,
+        state: _agreement_service_pb2.EpochState.ValueType = ...,
+        opened_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["opened_time", b"opened_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "opened_time", b"opened_time", "state", b"state", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Epoch: _TypeAlias = Epoch  # noqa: Y015
+
+@_typing.final
+class LackingCount(_message.Message):
+    """LackingCount is how many live listings of a partner lack tokens of the opening epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARTNER_ID_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    partner_id: _builtins.str
+    """partner_id: whose listings."""
+    count: _builtins.int
+    """count: how many."""
+    def __init__(
+        self,
+        *,
+        partner_id: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "partner_id", b"partner_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LackingCount: _TypeAlias = LackingCount  # noqa: Y015
+
+@_typing.final
+class OpenEpochRequest(_message.Message):
+    """OpenEpochRequest opens the next epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SUITE_FIELD_NUMBER: _builtins.int
+    KEY_DIGEST_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch: its number, one more than the newest; else REQUEST_MALFORMED."""
+    suite: _vocabulary_pb2.Suite.ValueType
+    """suite: how its tokens are made."""
+    key_digest: _builtins.bytes
+    """key_digest: SHA-256 of its key, which stands in the hub's file; else REQUEST_MALFORMED."""
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        suite: _vocabulary_pb2.Suite.ValueType = ...,
+        key_digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "key_digest", b"key_digest", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenEpochRequest: _TypeAlias = OpenEpochRequest  # noqa: Y015
+
+@_typing.final
+class OpenEpochResponse(_message.Message):
+    """OpenEpochResponse is the epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    entry_index: _builtins.int
+    """entry_index: place of the entry in the audit log."""
+    @_builtins.property
+    def epoch(self) -> Global___Epoch:
+        """epoch: as it stands."""
+
+    def __init__(
+        self,
+        *,
+        epoch: Global___Epoch | None = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "epoch", b"epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenEpochResponse: _TypeAlias = OpenEpochResponse  # noqa: Y015
+
+@_typing.final
+class ListEpochsRequest(_message.Message):
+    """ListEpochsRequest has no fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEpochsRequest: _TypeAlias = ListEpochsRequest  # noqa: Y015
+
+@_typing.final
+class ListEpochsResponse(_message.Message):
+    """ListEpochsResponse says where epochs stand."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCHS_FIELD_NUMBER: _builtins.int
+    LISTING_COUNT_FIELD_NUMBER: _builtins.int
+    LACKING_COUNT_FIELD_NUMBER: _builtins.int
+    LACKING_FIELD_NUMBER: _builtins.int
+    WAIVER_OPERATOR_FIELD_NUMBER: _builtins.int
+    WAIVED_COUNT_FIELD_NUMBER: _builtins.int
+    listing_count: _builtins.int
+    """listing_count: live listings, expired or not."""
+    lacking_count: _builtins.int
+    """lacking_count: live listings that lack a token of the opening epoch; 0 if none is opening."""
+    waiver_operator: _builtins.str
+    """waiver_operator: who accepted a number of lacking listings first; empty = nobody has."""
+    waived_count: _builtins.int
+    """waived_count: which number."""
+    @_builtins.property
+    def epochs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Epoch]:
+        """epochs: by number."""
+
+    @_builtins.property
+    def lacking(self) -> _containers.RepeatedCompositeFieldContainer[Global___LackingCount]:
+        """lacking: by partner, most first."""
+
+    def __init__(
+        self,
+        *,
+        epochs: _abc.Iterable[Global___Epoch] | None = ...,
+        listing_count: _builtins.int = ...,
+        lacking_count: _builtins.int = ...,
+        lacking: _abc.Iterable[Global___LackingCount] | None = ...,
+        waiver_operator: _builtins.str = ...,
+        waived_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "lacking", b"lacking", "lacking_count", b"lacking_count", "listing_count", b"listing_count", "waived_count", b"waived_count", "waiver_operator", b"waiver_operator"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEpochsResponse: _TypeAlias = ListEpochsResponse  # noqa: Y015
+
+@_typing.final
+class PromoteEpochRequest(_message.Message):
+    """PromoteEpochRequest makes an epoch current."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    WAIVED_COUNT_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch: the opening one."""
+    waived_count: _builtins.int
+    """waived_count: how many lacking listings are accepted, as `ListEpochs` counts them; 0 = none."""
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+        waived_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "waived_count", b"waived_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromoteEpochRequest: _TypeAlias = PromoteEpochRequest  # noqa: Y015
+
+@_typing.final
+class PromoteEpochResponse(_message.Message):
+    """PromoteEpochResponse says what came of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    PROMOTED_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    promoted: _builtins.bool
+    """promoted: false if another operator must accept the number too."""
+    entry_index: _builtins.int
+    """entry_index: place of the entry in the audit log."""
+    @_builtins.property
+    def epoch(self) -> Global___Epoch:
+        """epoch: as it stands."""
+
+    def __init__(
+        self,
+        *,
+        epoch: Global___Epoch | None = ...,
+        promoted: _builtins.bool = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "epoch", b"epoch", "promoted", b"promoted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromoteEpochResponse: _TypeAlias = PromoteEpochResponse  # noqa: Y015
+
+@_typing.final
+class CloseEpochRequest(_message.Message):
+    """CloseEpochRequest closes an epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.int
+    """epoch: the closing one."""
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseEpochRequest: _TypeAlias = CloseEpochRequest  # noqa: Y015
+
+@_typing.final
+class CloseEpochResponse(_message.Message):
+    """CloseEpochResponse is the epoch."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    entry_index: _builtins.int
+    """entry_index: place of the entry in the audit log."""
+    @_builtins.property
+    def epoch(self) -> Global___Epoch:
+        """epoch: as it stands."""
+
+    def __init__(
+        self,
+        *,
+        epoch: Global___Epoch | None = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "epoch", b"epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CloseEpochResponse: _TypeAlias = CloseEpochResponse  # noqa: Y015
+
+@_typing.final
+class Rekey(_message.Message):
+    """Rekey is a change of the hub key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHASE_FIELD_NUMBER: _builtins.int
+    OLD_KEY_ID_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    DONE_COUNT_FIELD_NUMBER: _builtins.int
+    VALUE_COUNT_FIELD_NUMBER: _builtins.int
+    phase: Global___RekeyPhase.ValueType
+    """phase: how far it is."""
+    old_key_id: _builtins.int
+    """old_key_id: number of the key that is left; 0 if no change goes on."""
+    key_id: _builtins.int
+    """key_id: number of the key that comes, or of the only one."""
+    done_count: _builtins.int
+    """done_count: journal values that stand under the key that comes."""
+    value_count: _builtins.int
+    """value_count: journal values."""
+    def __init__(
+        self,
+        *,
+        phase: Global___RekeyPhase.ValueType = ...,
+        old_key_id: _builtins.int = ...,
+        key_id: _builtins.int = ...,
+        done_count: _builtins.int = ...,
+        value_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done_count", b"done_count", "key_id", b"key_id", "old_key_id", b"old_key_id", "phase", b"phase", "value_count", b"value_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rekey: _TypeAlias = Rekey  # noqa: Y015
+
+@_typing.final
+class StartRekeyRequest(_message.Message):
+    """StartRekeyRequest begins to change the hub key."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    KEY_DIGEST_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.int
+    """key_id: number of the next key, one more than the present one; after 255 comes 1. Else
+    REQUEST_MALFORMED.
+    """
+    key_digest: _builtins.bytes
+    """key_digest: SHA-256 of the next key, which stands in the hub's file; else REQUEST_MALFORMED."""
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.int = ...,
+        key_digest: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_digest", b"key_digest", "key_id", b"key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartRekeyRequest: _TypeAlias = StartRekeyRequest  # noqa: Y015
+
+@_typing.final
+class StartRekeyResponse(_message.Message):
+    """StartRekeyResponse is the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REKEY_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    entry_index: _builtins.int
+    """entry_index: place of the entry in the audit log."""
+    @_builtins.property
+    def rekey(self) -> Global___Rekey:
+        """rekey: as it stands."""
+
+    def __init__(
+        self,
+        *,
+        rekey: Global___Rekey | None = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rekey", b"rekey"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "rekey", b"rekey"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartRekeyResponse: _TypeAlias = StartRekeyResponse  # noqa: Y015
+
+@_typing.final
+class GetRekeyRequest(_message.Message):
+    """GetRekeyRequest has no fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRekeyRequest: _TypeAlias = GetRekeyRequest  # noqa: Y015
+
+@_typing.final
+class GetRekeyResponse(_message.Message):
+    """GetRekeyResponse is the change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REKEY_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rekey(self) -> Global___Rekey:
+        """rekey: as it stands."""
+
+    def __init__(
+        self,
+        *,
+        rekey: Global___Rekey | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rekey", b"rekey"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rekey", b"rekey"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRekeyResponse: _TypeAlias = GetRekeyResponse  # noqa: Y015
+
+@_typing.final
+class FinishRekeyRequest(_message.Message):
+    """FinishRekeyRequest ends a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.int
+    """key_id: number of the key that came."""
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishRekeyRequest: _TypeAlias = FinishRekeyRequest  # noqa: Y015
+
+@_typing.final
+class FinishRekeyResponse(_message.Message):
+    """FinishRekeyResponse is how it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REKEY_FIELD_NUMBER: _builtins.int
+    ENTRY_INDEX_FIELD_NUMBER: _builtins.int
+    entry_index: _builtins.int
+    """entry_index: place of the entry in the audit log."""
+    @_builtins.property
+    def rekey(self) -> Global___Rekey:
+        """rekey: as it stands."""
+
+    def __init__(
+        self,
+        *,
+        rekey: Global___Rekey | None = ...,
+        entry_index: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rekey", b"rekey"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry_index", b"entry_index", "rekey", b"rekey"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FinishRekeyResponse: _TypeAlias = FinishRekeyResponse  # noqa: Y015

@@ -90,6 +90,56 @@ class OperatorServiceStub(object):
                 request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportRequest.SerializeToString,
                 response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportResponse.FromString,
                 _registered_method=True)
+        self.CreateEnrolment = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/CreateEnrolment',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CreateEnrolmentRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CreateEnrolmentResponse.FromString,
+                _registered_method=True)
+        self.IssueCertificate = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/IssueCertificate',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.IssueCertificateRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.IssueCertificateResponse.FromString,
+                _registered_method=True)
+        self.ListCertificates = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/ListCertificates',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.ListCertificatesRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.ListCertificatesResponse.FromString,
+                _registered_method=True)
+        self.OpenEpoch = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/OpenEpoch',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.OpenEpochRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.OpenEpochResponse.FromString,
+                _registered_method=True)
+        self.ListEpochs = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/ListEpochs',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.ListEpochsRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.ListEpochsResponse.FromString,
+                _registered_method=True)
+        self.PromoteEpoch = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/PromoteEpoch',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.PromoteEpochRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.PromoteEpochResponse.FromString,
+                _registered_method=True)
+        self.CloseEpoch = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/CloseEpoch',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CloseEpochRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CloseEpochResponse.FromString,
+                _registered_method=True)
+        self.StartRekey = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/StartRekey',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.StartRekeyRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.StartRekeyResponse.FromString,
+                _registered_method=True)
+        self.GetRekey = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/GetRekey',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.GetRekeyRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.GetRekeyResponse.FromString,
+                _registered_method=True)
+        self.FinishRekey = channel.unary_unary(
+                '/rongan_share.v1.OperatorService/FinishRekey',
+                request_serializer=rongan__share_dot_v1_dot_operator__service__pb2.FinishRekeyRequest.SerializeToString,
+                response_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.FinishRekeyResponse.FromString,
+                _registered_method=True)
 
 
 class OperatorServiceServicer(object):
@@ -187,6 +237,88 @@ class OperatorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateEnrolment(self, request, context):
+        """CreateEnrolment makes the secret with which a partner gets one certificate, valid 24 hours; one
+        that it had and did not use is void. RESOURCE_NOT_FOUND, or PARTNER_TERMINATED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueCertificate(self, request, context):
+        """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
+        that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
+        SIGNER_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCertificates(self, request, context):
+        """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
+        negative page size.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OpenEpoch(self, request, context):
+        """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
+        another one is opening or the hub key is changed; REQUEST_MALFORMED for a number that is not
+        next or a key that is not the file's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEpochs(self, request, context):
+        """ListEpochs says where every epoch stands, and which listings lack tokens of the opening one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteEpoch(self, request, context):
+        """PromoteEpoch makes the opening epoch current and the current one closing. RESOURCE_NOT_FOUND;
+        WRONG_STATE; LISTINGS_LACK_TOKENS unless exactly so many are waived, by two operators: the first
+        who names the number is remembered, and another who names it too promotes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CloseEpoch(self, request, context):
+        """CloseEpoch closes the closing epoch, whose key may then be destroyed. RESOURCE_NOT_FOUND, or
+        WRONG_STATE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartRekey(self, request, context):
+        """StartRekey begins to change the hub key, while the hub serves; the next key stands in a file of
+        the hub already. WRONG_STATE while a change goes on or an epoch is opening; REQUEST_MALFORMED
+        for a number that is not next or a key that is not the file's.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRekey(self, request, context):
+        """GetRekey says how far the change of the hub key is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FinishRekey(self, request, context):
+        """FinishRekey ends the change once nothing stands under the old key, whose file may then be
+        destroyed. WRONG_STATE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperatorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -244,6 +376,56 @@ def add_OperatorServiceServicer_to_server(servicer, server):
                     servicer.CommitImport,
                     request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportRequest.FromString,
                     response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CommitImportResponse.SerializeToString,
+            ),
+            'CreateEnrolment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateEnrolment,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CreateEnrolmentRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CreateEnrolmentResponse.SerializeToString,
+            ),
+            'IssueCertificate': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueCertificate,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.IssueCertificateRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.IssueCertificateResponse.SerializeToString,
+            ),
+            'ListCertificates': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCertificates,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.ListCertificatesRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.ListCertificatesResponse.SerializeToString,
+            ),
+            'OpenEpoch': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenEpoch,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.OpenEpochRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.OpenEpochResponse.SerializeToString,
+            ),
+            'ListEpochs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEpochs,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.ListEpochsRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.ListEpochsResponse.SerializeToString,
+            ),
+            'PromoteEpoch': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteEpoch,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.PromoteEpochRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.PromoteEpochResponse.SerializeToString,
+            ),
+            'CloseEpoch': grpc.unary_unary_rpc_method_handler(
+                    servicer.CloseEpoch,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.CloseEpochRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.CloseEpochResponse.SerializeToString,
+            ),
+            'StartRekey': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartRekey,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.StartRekeyRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.StartRekeyResponse.SerializeToString,
+            ),
+            'GetRekey': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRekey,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.GetRekeyRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.GetRekeyResponse.SerializeToString,
+            ),
+            'FinishRekey': grpc.unary_unary_rpc_method_handler(
+                    servicer.FinishRekey,
+                    request_deserializer=rongan__share_dot_v1_dot_operator__service__pb2.FinishRekeyRequest.FromString,
+                    response_serializer=rongan__share_dot_v1_dot_operator__service__pb2.FinishRekeyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -544,6 +726,276 @@ class OperatorService(object):
             '/rongan_share.v1.OperatorService/CommitImport',
             rongan__share_dot_v1_dot_operator__service__pb2.CommitImportRequest.SerializeToString,
             rongan__share_dot_v1_dot_operator__service__pb2.CommitImportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateEnrolment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/CreateEnrolment',
+            rongan__share_dot_v1_dot_operator__service__pb2.CreateEnrolmentRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.CreateEnrolmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueCertificate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/IssueCertificate',
+            rongan__share_dot_v1_dot_operator__service__pb2.IssueCertificateRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.IssueCertificateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCertificates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/ListCertificates',
+            rongan__share_dot_v1_dot_operator__service__pb2.ListCertificatesRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.ListCertificatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenEpoch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/OpenEpoch',
+            rongan__share_dot_v1_dot_operator__service__pb2.OpenEpochRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.OpenEpochResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEpochs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/ListEpochs',
+            rongan__share_dot_v1_dot_operator__service__pb2.ListEpochsRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.ListEpochsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteEpoch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/PromoteEpoch',
+            rongan__share_dot_v1_dot_operator__service__pb2.PromoteEpochRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.PromoteEpochResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CloseEpoch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/CloseEpoch',
+            rongan__share_dot_v1_dot_operator__service__pb2.CloseEpochRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.CloseEpochResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartRekey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/StartRekey',
+            rongan__share_dot_v1_dot_operator__service__pb2.StartRekeyRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.StartRekeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRekey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/GetRekey',
+            rongan__share_dot_v1_dot_operator__service__pb2.GetRekeyRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.GetRekeyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FinishRekey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/rongan_share.v1.OperatorService/FinishRekey',
+            rongan__share_dot_v1_dot_operator__service__pb2.FinishRekeyRequest.SerializeToString,
+            rongan__share_dot_v1_dot_operator__service__pb2.FinishRekeyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -81,6 +81,46 @@ class OperatorServiceStub:
     by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
     AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
     """
+    CreateEnrolment: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.CreateEnrolmentRequest, _operator_service_pb2.CreateEnrolmentResponse]
+    """CreateEnrolment makes the secret with which a partner gets one certificate, valid 24 hours; one
+    that it had and did not use is void. RESOURCE_NOT_FOUND, or PARTNER_TERMINATED.
+    """
+    IssueCertificate: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.IssueCertificateRequest, _operator_service_pb2.IssueCertificateResponse]
+    """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
+    that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
+    SIGNER_UNAVAILABLE.
+    """
+    ListCertificates: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]
+    """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
+    negative page size.
+    """
+    OpenEpoch: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.OpenEpochRequest, _operator_service_pb2.OpenEpochResponse]
+    """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
+    another one is opening or the hub key is changed; REQUEST_MALFORMED for a number that is not
+    next or a key that is not the file's.
+    """
+    ListEpochs: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListEpochsRequest, _operator_service_pb2.ListEpochsResponse]
+    """ListEpochs says where every epoch stands, and which listings lack tokens of the opening one."""
+    PromoteEpoch: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.PromoteEpochRequest, _operator_service_pb2.PromoteEpochResponse]
+    """PromoteEpoch makes the opening epoch current and the current one closing. RESOURCE_NOT_FOUND;
+    WRONG_STATE; LISTINGS_LACK_TOKENS unless exactly so many are waived, by two operators: the first
+    who names the number is remembered, and another who names it too promotes.
+    """
+    CloseEpoch: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.CloseEpochRequest, _operator_service_pb2.CloseEpochResponse]
+    """CloseEpoch closes the closing epoch, whose key may then be destroyed. RESOURCE_NOT_FOUND, or
+    WRONG_STATE.
+    """
+    StartRekey: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.StartRekeyRequest, _operator_service_pb2.StartRekeyResponse]
+    """StartRekey begins to change the hub key, while the hub serves; the next key stands in a file of
+    the hub already. WRONG_STATE while a change goes on or an epoch is opening; REQUEST_MALFORMED
+    for a number that is not next or a key that is not the file's.
+    """
+    GetRekey: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.GetRekeyRequest, _operator_service_pb2.GetRekeyResponse]
+    """GetRekey says how far the change of the hub key is."""
+    FinishRekey: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.FinishRekeyRequest, _operator_service_pb2.FinishRekeyResponse]
+    """FinishRekey ends the change once nothing stands under the old key, whose file may then be
+    destroyed. WRONG_STATE.
+    """
 
 @_typing.type_check_only
 class OperatorServiceAsyncStub(OperatorServiceStub):
@@ -131,6 +171,46 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     import or partner; IMPORT_OUTDATED if the rows must be checked again, as what they were checked
     by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
     AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
+    """
+    CreateEnrolment: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.CreateEnrolmentRequest, _operator_service_pb2.CreateEnrolmentResponse]  # type: ignore[assignment]
+    """CreateEnrolment makes the secret with which a partner gets one certificate, valid 24 hours; one
+    that it had and did not use is void. RESOURCE_NOT_FOUND, or PARTNER_TERMINATED.
+    """
+    IssueCertificate: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.IssueCertificateRequest, _operator_service_pb2.IssueCertificateResponse]  # type: ignore[assignment]
+    """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
+    that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
+    SIGNER_UNAVAILABLE.
+    """
+    ListCertificates: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]  # type: ignore[assignment]
+    """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
+    negative page size.
+    """
+    OpenEpoch: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.OpenEpochRequest, _operator_service_pb2.OpenEpochResponse]  # type: ignore[assignment]
+    """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
+    another one is opening or the hub key is changed; REQUEST_MALFORMED for a number that is not
+    next or a key that is not the file's.
+    """
+    ListEpochs: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListEpochsRequest, _operator_service_pb2.ListEpochsResponse]  # type: ignore[assignment]
+    """ListEpochs says where every epoch stands, and which listings lack tokens of the opening one."""
+    PromoteEpoch: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.PromoteEpochRequest, _operator_service_pb2.PromoteEpochResponse]  # type: ignore[assignment]
+    """PromoteEpoch makes the opening epoch current and the current one closing. RESOURCE_NOT_FOUND;
+    WRONG_STATE; LISTINGS_LACK_TOKENS unless exactly so many are waived, by two operators: the first
+    who names the number is remembered, and another who names it too promotes.
+    """
+    CloseEpoch: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.CloseEpochRequest, _operator_service_pb2.CloseEpochResponse]  # type: ignore[assignment]
+    """CloseEpoch closes the closing epoch, whose key may then be destroyed. RESOURCE_NOT_FOUND, or
+    WRONG_STATE.
+    """
+    StartRekey: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.StartRekeyRequest, _operator_service_pb2.StartRekeyResponse]  # type: ignore[assignment]
+    """StartRekey begins to change the hub key, while the hub serves; the next key stands in a file of
+    the hub already. WRONG_STATE while a change goes on or an epoch is opening; REQUEST_MALFORMED
+    for a number that is not next or a key that is not the file's.
+    """
+    GetRekey: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.GetRekeyRequest, _operator_service_pb2.GetRekeyResponse]  # type: ignore[assignment]
+    """GetRekey says how far the change of the hub key is."""
+    FinishRekey: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.FinishRekeyRequest, _operator_service_pb2.FinishRekeyResponse]  # type: ignore[assignment]
+    """FinishRekey ends the change once nothing stands under the old key, whose file may then be
+    destroyed. WRONG_STATE.
     """
 
 class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -245,6 +325,106 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         import or partner; IMPORT_OUTDATED if the rows must be checked again, as what they were checked
         by has changed; PARTNER_SUSPENDED, PARTNER_TERMINATED, NO_AGREEMENT, AGREEMENT_NOT_STARTED,
         AGREEMENT_EXPIRED or SCOPE_NOT_GRANTED where the partner may not contribute.
+        """
+
+    @_abc_1.abstractmethod
+    def CreateEnrolment(
+        self,
+        request: _operator_service_pb2.CreateEnrolmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.CreateEnrolmentResponse, _abc.Awaitable[_operator_service_pb2.CreateEnrolmentResponse]]:
+        """CreateEnrolment makes the secret with which a partner gets one certificate, valid 24 hours; one
+        that it had and did not use is void. RESOURCE_NOT_FOUND, or PARTNER_TERMINATED.
+        """
+
+    @_abc_1.abstractmethod
+    def IssueCertificate(
+        self,
+        request: _operator_service_pb2.IssueCertificateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.IssueCertificateResponse, _abc.Awaitable[_operator_service_pb2.IssueCertificateResponse]]:
+        """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
+        that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
+        SIGNER_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def ListCertificates(
+        self,
+        request: _operator_service_pb2.ListCertificatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.ListCertificatesResponse, _abc.Awaitable[_operator_service_pb2.ListCertificatesResponse]]:
+        """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
+        negative page size.
+        """
+
+    @_abc_1.abstractmethod
+    def OpenEpoch(
+        self,
+        request: _operator_service_pb2.OpenEpochRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.OpenEpochResponse, _abc.Awaitable[_operator_service_pb2.OpenEpochResponse]]:
+        """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
+        another one is opening or the hub key is changed; REQUEST_MALFORMED for a number that is not
+        next or a key that is not the file's.
+        """
+
+    @_abc_1.abstractmethod
+    def ListEpochs(
+        self,
+        request: _operator_service_pb2.ListEpochsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.ListEpochsResponse, _abc.Awaitable[_operator_service_pb2.ListEpochsResponse]]:
+        """ListEpochs says where every epoch stands, and which listings lack tokens of the opening one."""
+
+    @_abc_1.abstractmethod
+    def PromoteEpoch(
+        self,
+        request: _operator_service_pb2.PromoteEpochRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.PromoteEpochResponse, _abc.Awaitable[_operator_service_pb2.PromoteEpochResponse]]:
+        """PromoteEpoch makes the opening epoch current and the current one closing. RESOURCE_NOT_FOUND;
+        WRONG_STATE; LISTINGS_LACK_TOKENS unless exactly so many are waived, by two operators: the first
+        who names the number is remembered, and another who names it too promotes.
+        """
+
+    @_abc_1.abstractmethod
+    def CloseEpoch(
+        self,
+        request: _operator_service_pb2.CloseEpochRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.CloseEpochResponse, _abc.Awaitable[_operator_service_pb2.CloseEpochResponse]]:
+        """CloseEpoch closes the closing epoch, whose key may then be destroyed. RESOURCE_NOT_FOUND, or
+        WRONG_STATE.
+        """
+
+    @_abc_1.abstractmethod
+    def StartRekey(
+        self,
+        request: _operator_service_pb2.StartRekeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.StartRekeyResponse, _abc.Awaitable[_operator_service_pb2.StartRekeyResponse]]:
+        """StartRekey begins to change the hub key, while the hub serves; the next key stands in a file of
+        the hub already. WRONG_STATE while a change goes on or an epoch is opening; REQUEST_MALFORMED
+        for a number that is not next or a key that is not the file's.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRekey(
+        self,
+        request: _operator_service_pb2.GetRekeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.GetRekeyResponse, _abc.Awaitable[_operator_service_pb2.GetRekeyResponse]]:
+        """GetRekey says how far the change of the hub key is."""
+
+    @_abc_1.abstractmethod
+    def FinishRekey(
+        self,
+        request: _operator_service_pb2.FinishRekeyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operator_service_pb2.FinishRekeyResponse, _abc.Awaitable[_operator_service_pb2.FinishRekeyResponse]]:
+        """FinishRekey ends the change once nothing stands under the old key, whose file may then be
+        destroyed. WRONG_STATE.
         """
 
 def add_OperatorServiceServicer_to_server(servicer: OperatorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -83,6 +83,9 @@ class Reason(Enum):
         "UNAUTHENTICATED", "the certificate is not valid now by the hub's clock", (), Retry.NEVER
     )
     CALLER_UNKNOWN = Refusal("UNAUTHENTICATED", "no such partner or operator", (), Retry.NEVER)
+    ENROLMENT_REFUSED = Refusal(
+        "UNAUTHENTICATED", "the enrolment string is not valid", (), Retry.NEVER
+    )
     CALLER_KIND_REFUSED = Refusal(
         "PERMISSION_DENIED", "this kind of caller may not call this RPC", (), Retry.NEVER
     )
@@ -131,6 +134,30 @@ class Reason(Enum):
         ("highest",),
         Retry.NEVER,
     )
+    NEXT_EPOCH_NEEDED = Refusal(
+        "FAILED_PRECONDITION",
+        "an epoch is opening; rows that are added carry its tokens too",
+        ("nextEpoch", "nextSuite"),
+        Retry.RE_READ,
+    )
+    RENEWAL_NOT_DUE = Refusal(
+        "FAILED_PRECONDITION",
+        "the certificate has not lived long enough to be followed by another",
+        ("dueTime",),
+        Retry.NEVER,
+    )
+    WRONG_STATE = Refusal(
+        "FAILED_PRECONDITION",
+        "the epoch or the change of the hub key is not where this act needs it",
+        ("state",),
+        Retry.RE_READ,
+    )
+    LISTINGS_LACK_TOKENS = Refusal(
+        "FAILED_PRECONDITION",
+        "live listings have no token of the epoch that is to be promoted",
+        ("count",),
+        Retry.RE_READ,
+    )
     FRAME_CONFLICT = Refusal(
         "ABORTED", "the id was used before with other content", (), Retry.NEVER
     )
@@ -162,6 +189,9 @@ class Reason(Enum):
     )
     STORE_BUSY = Refusal(
         "UNAVAILABLE", "the store is busy; nothing was answered", (), Retry.SAME_CALL
+    )
+    SIGNER_UNAVAILABLE = Refusal(
+        "UNAVAILABLE", "what signs certificates does not answer", (), Retry.SAME_CALL
     )
     STORE_FAILED = Refusal(
         "UNAVAILABLE", "the commit failed; nothing was answered", (), Retry.SAME_CALL

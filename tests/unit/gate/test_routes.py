@@ -14,6 +14,7 @@ from rongan_share.model.partner import HolderKind
 from rongan_share.model.quota import Meter
 from rongan_share.v1 import (
     agreement_service_pb2,
+    certificate_service_pb2,
     contribution_service_pb2,
     operator_service_pb2,
     verdict_service_pb2,
@@ -25,6 +26,7 @@ Column = Any
 TABLE = route_table()
 PB_FILES: list[FileDescriptor] = [
     agreement_service_pb2.DESCRIPTOR,
+    certificate_service_pb2.DESCRIPTOR,
     contribution_service_pb2.DESCRIPTOR,
     operator_service_pb2.DESCRIPTOR,
     verdict_service_pb2.DESCRIPTOR,
@@ -67,7 +69,7 @@ def test_partners_and_operators_do_not_share_rows() -> None:
         operating = method.startswith("OperatorService/")
         assert (row.audience is HolderKind.OPERATOR) == operating
         assert (row.audit_kind is AuditKind.ADMINISTRATION) == operating
-        assert (row.scope is None) == operating
+        assert (row.scope is None) == (row.audience is not HolderKind.PARTNER)
 
 
 def test_verdicts_and_contributions_are_metered() -> None:
@@ -112,7 +114,7 @@ def test_row_of_no_rpc_stops_the_start() -> None:
         ({"listener": None}, "needs a listener and an audit kind"),
         ({"audit_kind": None}, "needs a listener and an audit kind"),
         ({"scope": None}, "need a scope"),
-        ({"audience": HolderKind.OPERATOR}, "operators' have none"),
+        ({"audience": HolderKind.OPERATOR}, "others have none"),
         ({"read": None}, "either as one request or as frames"),
         ({"frames": TABLE["VerdictService/StreamVerdicts"].frames}, "either as one request"),
         (
@@ -139,7 +141,7 @@ def test_incomplete_row_stops_the_start(changes: dict[str, Any], fault: str) -> 
 @pytest.mark.parametrize(
     ("method", "changes", "fault"),
     [
-        ("OperatorService/ListPartners", {"scope": lambda _: None}, "operators' have none"),
+        ("OperatorService/ListPartners", {"scope": lambda _: None}, "others have none"),
         (
             "VerdictService/StreamVerdicts",
             {"frames": None, "read": lambda _: None},

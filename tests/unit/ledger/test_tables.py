@@ -10,6 +10,7 @@ from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger import counters, entries, quotas, streams
 from rongan_share.ledger.environment import Ledger, Table
 from rongan_share.ledger.objects import (
+    HUB_KEY_ID,
     agreement_id,
     find_object,
     list_newest,
@@ -24,6 +25,7 @@ from rongan_share.model.agreement import (
     ContributionRights,
 )
 from rongan_share.model.epoch import Epoch, EpochState
+from rongan_share.model.hub_key import HubKey, Target
 from rongan_share.model.partner import Operator, Partner, PartnerState
 from rongan_share.model.quota import Meter, Quota, QuotaState
 from rongan_share.wire.merkle import Frontier, leaf_hash, root_of
@@ -67,7 +69,9 @@ def agreement(version: int, state: AgreementState) -> Agreement:
     )
 
 
-def put(ledger: Ledger, stored: Partner | Agreement | Operator | Epoch, object_id: str) -> None:
+def put(
+    ledger: Ledger, stored: Partner | Agreement | Operator | Epoch | HubKey, object_id: str
+) -> None:
     """Writes one version in a transaction of its own."""
     with ledger.write() as txn:
         put_object(txn, stored, object_id=object_id, time_ns=5, sequence=9)
@@ -122,6 +126,7 @@ def test_registry_shows_what_is_in_force(ledger: Ledger) -> None:
         key_digest=b"d" * 32,
     )
     put(ledger, epoch, "0000000001")
+    put(ledger, HubKey(key_id=1), HUB_KEY_ID)
     put(ledger, partner("bank"), "bank")
     for version, state in (
         (1, AgreementState.PROPOSED),
@@ -135,6 +140,8 @@ def test_registry_shows_what_is_in_force(ledger: Ledger) -> None:
         registry = load_registry(txn)
     assert registry.generation == 1
     assert registry.epoch == epoch
+    assert registry.target == Target(1, 1)
+    assert registry.coming_target is None
     assert registry.agreements == {"bank": agreement(1, AgreementState.ACTIVE)}
     assert registry.newest_versions == {"bank": 2}
     assert registry.suspended_numbers == frozenset()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rongan_share.ledger import counters, objects
 from rongan_share.ledger.environment import Ledger, Table, Transaction
 from rongan_share.ledger.objects import (
+    HUB_KEY_ID,
     Stored,
     agreement_id,
     load_registry,
@@ -19,6 +20,7 @@ from rongan_share.ledger.objects import (
 )
 from rongan_share.model.agreement import ALL_TYPES, Agreement, AgreementState, ContributionRights
 from rongan_share.model.epoch import Epoch, EpochState
+from rongan_share.model.hub_key import HubKey
 from rongan_share.model.partner import (
     Certificate,
     CertificateState,
@@ -115,6 +117,7 @@ def founded(folder: str) -> Ledger:
     ledger = Ledger(Path(folder) / "ledger")
     with ledger.write() as txn:
         put_object(txn, epoch(1, EpochState.CURRENT), object_id="1", time_ns=0, sequence=0)
+        put_object(txn, HubKey(key_id=1), object_id=HUB_KEY_ID, time_ns=0, sequence=0)
         counters.bump_generation(txn)
     return ledger
 
@@ -141,6 +144,7 @@ def test_change_without_a_note_is_seen(ledger: Ledger) -> None:
     """Where a build that leaves no notes wrote between, everything is read anew."""
     with ledger.write() as txn:
         put_object(txn, epoch(1, EpochState.CURRENT), object_id="1", time_ns=0, sequence=0)
+        put_object(txn, HubKey(key_id=1), object_id=HUB_KEY_ID, time_ns=0, sequence=0)
         counters.bump_generation(txn)
     with ledger.read() as txn:
         before = load_registry(txn)

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from rongan_share.v1 import (
     agreement_pb2,
     agreement_service_pb2,
+    certificate_service_pb2,
     contribution_service_pb2,
     operator_service_pb2,
     verdict_service_pb2,
@@ -24,6 +25,7 @@ VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "canonical.json").
 FILES = (
     agreement_pb2,
     agreement_service_pb2,
+    certificate_service_pb2,
     contribution_service_pb2,
     operator_service_pb2,
     verdict_service_pb2,
@@ -43,10 +45,12 @@ def build(message: Message, filled: dict[str, Any]) -> Message:
                 child = into.add() if isinstance(value, list) else into
                 child.SetInParent()
                 build(child, item)
-        elif isinstance(value, list):
-            getattr(message, name).extend(value)
+            continue
+        as_bytes = field.type == FieldDescriptor.TYPE_BYTES
+        if isinstance(value, list):
+            items = map(bytes.fromhex, value) if as_bytes else value
+            getattr(message, name).extend(items)
         else:
-            as_bytes = field.type == FieldDescriptor.TYPE_BYTES
             setattr(message, name, bytes.fromhex(value) if as_bytes else value)
     return message
 
