@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from rongan_share.ca.bundles import make_bundle
 from rongan_share.ca.holders import Holder
 from rongan_share.ca.issue import (
     Issuer,
@@ -106,6 +107,11 @@ class Hierarchy:
         """What partners and operators trust: the root."""
         return self.pki / "hub-roots.pem"
 
+    @property
+    def trust_bundle(self) -> Path:
+        """By which roots the hub is recognised, signed by them."""
+        return self.pki / "trust-bundle.pb"
+
     def operator(self, name: str) -> CredentialFiles:
         """What the operator of that name connects with."""
         folder = self.directory / "operators" / name
@@ -162,6 +168,14 @@ def create_hierarchy(
     roots = encode_chain(authorities.root.certificate)
     _write_credentials(hierarchy.hub, hub, roots=encode_chain(authorities.client.certificate))
     _write_file(hierarchy.hub_roots, roots)
+    bundle = make_bundle(
+        [authorities.root.certificate],
+        signed_by=[authorities.root],
+        trust_domain=trust_domain,
+        version=1,
+        now=now,
+    )
+    _write_file(hierarchy.trust_bundle, bundle.SerializeToString())
     for name, leaf in made.items():
         files = hierarchy.operator(name)
         files.key.parent.mkdir(mode=0o700, parents=True)
