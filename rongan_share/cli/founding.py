@@ -210,6 +210,7 @@ def _registered(leaf: x509.Certificate, operator_id: str) -> Certificate:
         holder_kind=HolderKind.OPERATOR,
         holder_id=operator_id,
         not_after_ns=nanoseconds(leaf.not_valid_after_utc),
+        not_before_ns=nanoseconds(leaf.not_valid_before_utc),
         state=CertificateState.ACTIVE,
         version=1,
     )

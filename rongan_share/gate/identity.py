@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from rongan_share.clock import nanoseconds
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.caller import Caller, ClaimedCaller
 from rongan_share.model.partner import CertificateState, HolderKind
@@ -107,11 +108,16 @@ def verify_claim(claim: ClaimedCaller, registry: Registry, *, now: datetime) -> 
         claim.caller_id,
     ):
         raise RonganError(Reason.CERTIFICATE_NOT_REGISTERED)
-    if certificate.state is not CertificateState.ACTIVE:
+    if certificate.state is CertificateState.INTENDED:
+        raise RonganError(Reason.CERTIFICATE_NOT_REGISTERED)
+    if not certificate.state.opens:
         raise RonganError(Reason.CERTIFICATE_REVOKED)
     if not claim.not_before <= now <= claim.not_after:
         raise RonganError(Reason.CERTIFICATE_EXPIRED)
-    return Caller(claim.kind, claim.caller_id, claim.serial_hex)
+    # Another one has followed it, and the time in which both are let in is over.
+    if certificate.state is CertificateState.RETIRING and nanoseconds(now) > certificate.retire_ns:
+        raise RonganError(Reason.CERTIFICATE_EXPIRED)
+    return Caller(claim.kind, claim.caller_id, claim.serial_hex, claim.fingerprint)
 
 
 def verify_audience(caller: Caller, audience: HolderKind | None) -> None:

@@ -26,6 +26,7 @@ from rongan_share.gate.identity import (
     verify_operator,
 )
 from rongan_share.gate.nonces import Nonces
+from rongan_share.gate.promotion import promoting
 from rongan_share.gate.quota import LastSeen, charge_of, refuse_early
 from rongan_share.gate.refusals import RefusalKind
 from rongan_share.gate.registries import Registries
@@ -160,7 +161,7 @@ class Walk:
             if route.serve is None:
                 raise RonganError(Reason.RPC_NOT_SERVED)
             refuse_early(route, call, reading.question, seen=self.seen)  # 3 quota
-            outcome = route.serve(call, reading.question)  # 4 service
+            outcome = promoting(call, route.serve(call, reading.question))  # 4 service
             nonce = self.nonces.take()
             parts = EntryParts(route=route, call=call, outcome=outcome, nonce=nonce)
             make_entry = entry_maker(

@@ -37,8 +37,10 @@ class Caller:
         kind: Partner or operator.
         caller_id: Its id.
         serial_hex: Serial number of the certificate, for the audit log.
+        fingerprint: SHA-256 of the certificate's DER; empty for one who shows none.
     """
 
     kind: HolderKind
     caller_id: str
     serial_hex: str
+    fingerprint: bytes = b""

@@ -40,6 +40,14 @@ class CertificateState(IntEnum):
     NEXT = 4
     RETIRING = 5
 
+    @property
+    def opens(self) -> bool:
+        """Whether it opens the door, as far as its dates do."""
+        return self in _OPENING
+
+
+_OPENING = (CertificateState.ACTIVE, CertificateState.NEXT, CertificateState.RETIRING)
+
 
 class Partner(msgspec.Struct, frozen=True, kw_only=True):
     """One version of an institution that shares through the hub.
@@ -95,6 +103,9 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
         state: Whether it opens the door.
         version: From 1, one more with each change.
         reason: Why it was revoked.
+        not_before_ns: Start of validity; 0 of one that was registered before it was kept.
+        retire_ns: Until when it opens the door although another has followed it; 0 otherwise.
+        follows: Fingerprint of the one that it was issued to follow; empty for none.
     """
 
     fingerprint: bytes
@@ -105,3 +116,6 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     state: CertificateState
     version: int
     reason: str = ""
+    not_before_ns: int = 0
+    retire_ns: int = 0
+    follows: bytes = b""

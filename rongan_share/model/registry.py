@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rongan_share.model.epoch import Epoch, EpochState
 from rongan_share.model.hub_key import HubKey, RekeyPhase, Target
-from rongan_share.model.partner import CertificateState, HolderKind, PartnerState
+from rongan_share.model.partner import HolderKind, PartnerState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,11 +76,11 @@ class Registry:
         )
 
     @cached_property
-    def certificate_serials(self) -> Mapping[tuple[str, CertificateState], tuple[str, ...]]:
-        """Serial numbers of partners' certificates, in order, by partner and state."""
-        found: dict[tuple[str, CertificateState], list[str]] = {}
+    def certificate_serials(self) -> Mapping[tuple[str, bool], tuple[str, ...]]:
+        """Serial numbers of partners' certificates, in order, by partner and whether they open."""
+        found: dict[tuple[str, bool], list[str]] = {}
         for certificate in self.certificates.values():
             if certificate.holder_kind is HolderKind.PARTNER:
-                key = certificate.holder_id, certificate.state
+                key = certificate.holder_id, certificate.state.opens
                 found.setdefault(key, []).append(certificate.serial_hex)
         return {key: tuple(sorted(serials)) for key, serials in found.items()}

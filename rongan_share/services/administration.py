@@ -19,6 +19,7 @@ from rongan_share.model.agreement import Agreement, AgreementState
 from rongan_share.model.partner import Certificate, CertificateState, HolderKind
 from rongan_share.services.agreement_messages import agreement_message, read_agreement
 from rongan_share.services.call import Call, Outcome, malformed
+from rongan_share.services.certificates import certificate_write
 from rongan_share.services.partners import find_partner, read_reason
 from rongan_share.services.timestamps import timestamp
 from rongan_share.v1 import operator_service_pb2 as pb
@@ -154,6 +155,7 @@ def certificate_registrar(
             not_after_ns=nanoseconds(claim.not_after),
             state=CertificateState.ACTIVE,
             version=1,
+            not_before_ns=nanoseconds(claim.not_before),
         )
         return Outcome(
             answer=pb.RegisterCertificateResponse(
@@ -163,7 +165,7 @@ def certificate_registrar(
             ),
             facts={"partner": claim.caller_id, "serial": claim.serial_hex},
             bumps_generation=True,
-            writes=(_write_certificate(certificate),),
+            writes=(certificate_write(certificate),),
         )
 
     return register_certificate
@@ -172,28 +174,37 @@ def certificate_registrar(
 def revoke_certificate(call: Call, request: pb.RevokeCertificateRequest) -> Outcome:
     """Answers RevokeCertificate.
 
+    One that was issued to follow it and was not used goes with it: whoever stole the key may have
+    asked for that.
+
     Raises:
         RonganError: RESOURCE_NOT_FOUND, REQUEST_MALFORMED.
     """
     reason = read_reason(request.reason)
-    found = [
-        known
-        for known in call.registry.certificates.values()
-        if known.serial_hex == request.serial_hex
-    ]
+    known = call.registry.certificates.values()
+    found = [each for each in known if each.serial_hex == request.serial_hex]
     if not found:
         raise RonganError(Reason.RESOURCE_NOT_FOUND, resource="certificate")
+    shut = {each.fingerprint for each in found}
+    found += [
+        each
+        for each in known
+        if each.state is CertificateState.NEXT
+        and each.follows in shut
+        # This very call is the first use of it.
+        and each.fingerprint != call.caller.fingerprint
+    ]
     revoked = [
         msgspec.structs.replace(
-            known, state=CertificateState.REVOKED, version=known.version + 1, reason=reason
+            each, state=CertificateState.REVOKED, version=each.version + 1, reason=reason
         )
-        for known in found
+        for each in found
     ]
     return Outcome(
         answer=pb.RevokeCertificateResponse(serial_hex=request.serial_hex),
         facts={"holder": found[0].holder_id, "serial": request.serial_hex, "reason": reason},
         bumps_generation=True,
-        writes=tuple(_write_certificate(certificate) for certificate in revoked),
+        writes=tuple(certificate_write(certificate) for certificate in revoked),
     )
 
 
@@ -220,19 +231,6 @@ def _write_agreement(agreement: Agreement) -> Callable[[Transaction, Placement],
             txn,
             agreement,
             object_id=agreement_id(agreement.partner_id, agreement.version),
-            time_ns=time_ns(placement),
-            sequence=placement.sequence,
-        )
-
-    return write
-
-
-def _write_certificate(certificate: Certificate) -> Callable[[Transaction, Placement], None]:
-    def write(txn: Transaction, placement: Placement) -> None:
-        put_object(
-            txn,
-            certificate,
-            object_id=certificate.fingerprint.hex(),
             time_ns=time_ns(placement),
             sequence=placement.sequence,
         )

@@ -9,7 +9,7 @@ import msgspec
 from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.objects import put_object
-from rongan_share.model.partner import CertificateState, Partner, PartnerKind, PartnerState
+from rongan_share.model.partner import Partner, PartnerKind, PartnerState
 from rongan_share.services.call import Call, Outcome, malformed, read_text
 from rongan_share.services.pages import read_page_size
 from rongan_share.v1 import operator_service_pb2 as pb
@@ -177,7 +177,7 @@ def _verify_numbers(call: Call, request: pb.CreatePartnerRequest) -> None:
 def _partner_message(
     call: Call,
     partner: Partner,
-    serials: Mapping[tuple[str, CertificateState], tuple[str, ...]],
+    serials: Mapping[tuple[str, bool], tuple[str, ...]],
 ) -> pb.Partner:
     registry = call.registry
     agreement = registry.agreements.get(partner.partner_id)
@@ -195,6 +195,6 @@ def _partner_message(
         credit_code=partner.credit_code,
         region=partner.region,
         contact=partner.contact,
-        certificate_serials=serials.get((partner.partner_id, CertificateState.ACTIVE), ()),
-        revoked_serials=serials.get((partner.partner_id, CertificateState.REVOKED), ()),
+        certificate_serials=serials.get((partner.partner_id, True), ()),
+        revoked_serials=serials.get((partner.partner_id, False), ()),
     )
