@@ -6,7 +6,6 @@ Never imported by a worker: what serves partners cannot reach a key that signs.
 from __future__ import annotations
 
 from rongan_share.ca.hierarchy import CredentialFiles, Hierarchy, IssuerFiles, create_hierarchy
-from rongan_share.ca.holders import Holder
 from rongan_share.ca.issue import (
     Issuer,
     encode_chain,
@@ -16,9 +15,10 @@ from rongan_share.ca.issue import (
 )
 from rongan_share.ca.keys import generate_private_key, load_private_key, write_private_key
 from rongan_share.ca.lint import lint_certificate
-from rongan_share.ca.profiles import Profile, ProfileError, ProfileName, load_profile
-from rongan_share.ca.refusals import IssueRefusedError, Rule
-from rongan_share.ca.requests import CheckedRequest, check_request
+from rongan_share.model.holders import Holder
+from rongan_share.model.profiles import Profile, ProfileError, ProfileName, load_profile
+from rongan_share.model.refusals import IssueRefusedError, Rule
+from rongan_share.model.requests import CheckedRequest, check_request
 
 __all__ = [
     "CheckedRequest",

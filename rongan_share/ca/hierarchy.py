@@ -16,7 +16,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from rongan_share.ca.bundles import make_bundle
-from rongan_share.ca.holders import Holder
 from rongan_share.ca.issue import (
     Issuer,
     encode_chain,
@@ -25,8 +24,9 @@ from rongan_share.ca.issue import (
     issue_root,
 )
 from rongan_share.ca.keys import generate_private_key, load_private_key, write_private_key
-from rongan_share.ca.profiles import ProfileName, load_profile
-from rongan_share.ca.refusals import IssueRefusedError, Rule
+from rongan_share.model.holders import Holder
+from rongan_share.model.profiles import ProfileName, load_profile
+from rongan_share.model.refusals import IssueRefusedError, Rule
 
 
 @dataclass(frozen=True, slots=True)

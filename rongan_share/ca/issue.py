@@ -9,21 +9,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from rongan_share.ca.holders import Holder, alternative_names, subject_name
-from rongan_share.ca.keys import PublicKey
 from rongan_share.ca.lint import SERIAL_BITS_MAX, lint_certificate
-from rongan_share.ca.profiles import Profile
-from rongan_share.ca.refusals import IssueRefusedError, Rule
-
-BACKDATE = timedelta(hours=1)
-"""How long before now a certificate begins, so that a partner whose clock is behind accepts it."""
+from rongan_share.model.holders import Holder, alternative_names, subject_name
+from rongan_share.model.profiles import Profile
+from rongan_share.model.public_keys import PublicKey
+from rongan_share.model.refusals import IssueRefusedError, Rule
 
 RandomBits = Callable[[int], int]
 """Gives a whole number of that many random bits."""
@@ -140,8 +137,7 @@ def _validity(profile: Profile, now: datetime) -> tuple[datetime, datetime]:
     """First and last second of a certificate issued now."""
     if now.tzinfo is None:
         raise IssueRefusedError(Rule.CLOCK)
-    first = now.replace(microsecond=0) - BACKDATE
-    return first, first + profile.lifetime - timedelta(seconds=1)
+    return profile.validity(now)
 
 
 def _check_issuer(certificate: x509.Certificate, *, profile: Profile, now: datetime) -> None:
@@ -226,4 +222,6 @@ def _sign(
     )
     algorithm = hashes.SHA384() if isinstance(key.curve, ec.SECP384R1) else hashes.SHA256()
     lint_certificate(whole.sign(ec.generate_private_key(key.curve), algorithm), profile)
-    return whole.sign(key, algorithm)
+    # The same bytes for the same draft: whatever breaks off between signature and registration
+    # leaves one certificate, not two. Source: RFC 6979.
+    return whole.sign(key, algorithm, ecdsa_deterministic=True)

@@ -10,11 +10,11 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, NameOID, ObjectIdentifier
 
-from rongan_share.ca.holders import uri_matches
-from rongan_share.ca.keys import check_public_key
-from rongan_share.ca.profiles import Profile
-from rongan_share.ca.refusals import IssueRefusedError, Rule
-from rongan_share.ca.requests import STRONG_HASHES
+from rongan_share.model.holders import uri_matches
+from rongan_share.model.profiles import Profile
+from rongan_share.model.public_keys import check_public_key
+from rongan_share.model.refusals import IssueRefusedError, Rule
+from rongan_share.model.requests import STRONG_HASHES
 
 SERIAL_BITS_MAX = 159
 """Bits of a serial number: 20 bytes with the sign bit clear. Source: RFC 5280 section 4.1.2.2."""

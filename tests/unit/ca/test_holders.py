@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rongan_share.ca import Holder, IssueRefusedError, Rule, load_profile
-from rongan_share.ca.holders import alternative_names, uri_matches
+from rongan_share.model.holders import alternative_names, uri_matches
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rongan_share.ca import profiles
-from rongan_share.ca.profiles import (
+from rongan_share.model import profiles
+from rongan_share.model.profiles import (
     KeyKind,
     ProfileError,
     ProfileName,

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from rongan_share.ca import Holder, Issuer, ProfileName, generate_private_key, issue_root
 from rongan_share.ca.bundles import make_bundle
-from rongan_share.ca.profiles import load_profile
+from rongan_share.model.profiles import load_profile
 from rongan_share.v1 import certificate_service_pb2 as pb
 from rongan_share.wire.trust_bundle import (
     TrustBundleError,

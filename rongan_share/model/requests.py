@@ -11,9 +11,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 
-from rongan_share.ca.keys import PublicKey, check_public_key
-from rongan_share.ca.profiles import Profile
-from rongan_share.ca.refusals import IssueRefusedError, Rule
+from rongan_share.model.profiles import Profile
+from rongan_share.model.public_keys import PublicKey, check_public_key
+from rongan_share.model.refusals import IssueRefusedError, Rule
 
 REQUEST_BYTES_MAX = 16_384
 """Bytes of a PEM request; an RSA-4096 request with many extensions stays well below."""
@@ -53,6 +53,28 @@ def check_request(csr_pem: bytes, *, profile: Profile) -> CheckedRequest:
         raise IssueRefusedError(Rule.REQUEST_UNREADABLE)
     try:
         request = x509.load_pem_x509_csr(csr_pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise IssueRefusedError(Rule.REQUEST_UNREADABLE) from None
+    return _check(request, profile)
+
+
+def check_request_der(csr_der: bytes, *, profile: Profile) -> CheckedRequest:
+    """Checks a request in DER as `check_request` does one in PEM.
+
+    Raises:
+        IssueRefusedError: With the first rule that the request breaks.
+    """
+    if len(csr_der) > REQUEST_BYTES_MAX:
+        raise IssueRefusedError(Rule.REQUEST_TOO_LONG)
+    try:
+        request = x509.load_der_x509_csr(csr_der)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise IssueRefusedError(Rule.REQUEST_UNREADABLE) from None
+    return _check(request, profile)
+
+
+def _check(request: x509.CertificateSigningRequest, profile: Profile) -> CheckedRequest:
+    try:
         public_key = request.public_key()
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise IssueRefusedError(Rule.REQUEST_UNREADABLE) from None

@@ -6,12 +6,15 @@ issuer builds from it and the linter judges by it.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
+
+BACKDATE = timedelta(hours=1)
+"""How long before now a certificate begins, so that a partner whose clock is behind accepts it."""
 
 KeyUsage = Literal["digital_signature", "key_cert_sign", "crl_sign"]
 """A key usage bit, named as in ``cryptography.x509.KeyUsage``."""
@@ -132,6 +135,11 @@ class Profile(_Table, frozen=True):
     def lifetime(self) -> timedelta:
         """Length of the validity."""
         return timedelta(days=self.lifetime_days)
+
+    def validity(self, now: datetime) -> tuple[datetime, datetime]:
+        """First and last second of a certificate issued now."""
+        first = now.replace(microsecond=0) - BACKDATE
+        return first, first + self.lifetime - timedelta(seconds=1)
 
 
 def parse_profile(text: str) -> Profile:

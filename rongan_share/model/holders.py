@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from rongan_share.ca.profiles import Profile
-from rongan_share.ca.refusals import IssueRefusedError, Rule
+from rongan_share.model.profiles import Profile
+from rongan_share.model.refusals import IssueRefusedError, Rule
 from rongan_share.wire.caller_id import CALLER_ID
 
 TRUST_DOMAIN_PATTERN = r"(?=.{1,64}\Z)[a-z0-9]+(?:[.-][a-z0-9]+)*"
