@@ -10,7 +10,7 @@ import tomllib
 
 from rongan_share.errors import StartRefusedError
 
-Part = TypeVar("Part", "KeySettings", "TlsSettings")
+Part = TypeVar("Part", "KeySettings", "TlsSettings", "SignerSettings")
 
 FILE_NAME = "hub.toml"
 """Name of the configuration in a hub's home."""
@@ -63,7 +63,7 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         private_key: The leaf's key, PEM.
         client_roots: What client certificates must chain to, PEM.
         client_intermediate: The intermediate that signs client certificates, PEM.
-        client_intermediate_key: Its key, PEM; used by `rongan-hub cert issue` only.
+        client_intermediate_key: Its key, PEM; only the signer reads it.
     """
 
     certificate_chain: Path
@@ -71,6 +71,26 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     client_roots: Path
     client_intermediate: Path
     client_intermediate_key: Path
+
+
+class SignerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The process that alone holds the issuing keys.
+
+    Attributes:
+        socket: Unix socket that it answers on.
+        external: Whether `rongan-hub signer` runs it, under a user of its own; else the hub does.
+        allowed_uids: Users who may ask it, beside its own.
+        hub_intermediate: The intermediate that signs hubs' certificates, PEM.
+        hub_intermediate_key: Its key, PEM; only the signer reads it.
+        revocation_list: Where the keeper puts the list of revoked client certificates, PEM.
+    """
+
+    socket: Path = Path("run/signer.sock")
+    external: bool = False
+    allowed_uids: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] = ()
+    hub_intermediate: Path = Path("pki/hub-ca.crt.pem")
+    hub_intermediate_key: Path = Path("pki/hub-ca.key.pem")
+    revocation_list: Path = Path("pki/client-ca.crl.pem")
 
 
 class ClockSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,6 +127,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         listen: Where it listens.
         keys: Its keys.
         tls: Its certificates.
+        signer: What signs certificates.
         clock: Its clock.
         retention: How long it keeps what has ended.
     """
@@ -116,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     listen: ListenSettings
     keys: KeySettings
     tls: TlsSettings
+    signer: SignerSettings = msgspec.field(default_factory=SignerSettings)
     clock: ClockSettings = msgspec.field(default_factory=ClockSettings)
     retention: RetentionSettings = msgspec.field(default_factory=RetentionSettings)
 
@@ -141,6 +163,7 @@ def load_settings(home: Path) -> Settings:
         data_directory=home / settings.data_directory,
         keys=_rooted(home, settings.keys),
         tls=_rooted(home, settings.tls),
+        signer=_rooted(home, settings.signer),
     )
 
 

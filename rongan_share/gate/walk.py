@@ -30,7 +30,7 @@ from rongan_share.gate.promotion import promoting
 from rongan_share.gate.quota import LastSeen, charge_of, refuse_early
 from rongan_share.gate.refusals import RefusalKind
 from rongan_share.gate.registries import Registries
-from rongan_share.gate.routes import Reading
+from rongan_share.gate.routes import Question, Reading
 from rongan_share.ledger.committer import Charge, Committed, Committer, Link, Placement, Proposal
 from rongan_share.ledger.reader import Reader
 from rongan_share.model.partner import HolderKind
@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 Read = Callable[[], Reading]
 """Reads a request, and may refuse it."""
+
+Serve = Callable[[Call, Question], "Outcome"]
+"""Decides an item."""
 
 ATTEMPTS = 16
 """How often an item is decided again because something moved, before it is refused."""
@@ -83,6 +86,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
         route: Its row of the route table.
         peer: The other end, as the item arrived.
         reading: The request, kept in case it must be decided again.
+        serve: What decided it.
         outcome: What the service answered.
         nonce: Opens the commitments of its entry; told to the caller.
         link: Its place in its stream, for the frame behind it.
@@ -93,6 +97,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     route: Route
     peer: Peer
     reading: Reading
+    serve: Serve | None
     outcome: Outcome
     nonce: bytes
     link: Link
@@ -140,15 +145,22 @@ class Walk:
         known = self.registries.known
         if known is not None:
             try:
-                return self._decide(route, peer, read, after=after, known=known)
+                return self._decide(route, peer, read, serve=route.serve, after=after, known=known)
             except RonganError:
                 with Reader(self.ledger) as reader:
                     if self.registries.current(reader.transaction()) is known:
                         raise
-        return self._decide(route, peer, read, after=after, known=None)
+        return self._decide(route, peer, read, serve=route.serve, after=after, known=None)
 
     def _decide(
-        self, route: Route, peer: Peer, read: Read, *, after: Link | None, known: Registry | None
+        self,
+        route: Route,
+        peer: Peer,
+        read: Read,
+        *,
+        serve: Serve | None,
+        after: Link | None = None,
+        known: Registry | None = None,
     ) -> Pending:
         """Takes an item through the steps, by the registry that is known or the ledger's own."""
         link = Link()
@@ -158,10 +170,10 @@ class Walk:
             if route.scope is not None:  # 2 agreement
                 scope = route.scope(reading.question)
                 verify_scope(call.caller, call.registry, scope, day=call.day)
-            if route.serve is None:
+            if serve is None:
                 raise RonganError(Reason.RPC_NOT_SERVED)
             refuse_early(route, call, reading.question, seen=self.seen)  # 3 quota
-            outcome = promoting(call, route.serve(call, reading.question))  # 4 service
+            outcome = promoting(call, serve(call, reading.question))  # 4 service
             nonce = self.nonces.take()
             parts = EntryParts(route=route, call=call, outcome=outcome, nonce=nonce)
             make_entry = entry_maker(
@@ -172,6 +184,7 @@ class Walk:
             route=route,
             peer=peer,
             reading=reading,
+            serve=serve,
             outcome=outcome,
             nonce=nonce,
             link=link,
@@ -182,6 +195,9 @@ class Walk:
     def settle(self, pending: Pending) -> Message:
         """Waits until an item is durable and replies; decides it again if something moved.
 
+        What an outcome says is to follow it is done once it is durable, and decided and committed
+        like an item of its own, so that no effect outside the ledger comes before its entry.
+
         Raises:
             RonganError: A refusal, or the commit failed: then nothing is answered.
         """
@@ -190,21 +206,22 @@ class Walk:
                 committed = pending.promise.result()
             except MovedError:
                 # The frame before it, if there is one, has been settled by now.
-                pending = self._decide(
-                    pending.route,
-                    pending.peer,
-                    _known(pending.reading),
-                    after=None,
-                    known=None,
-                )
+                pending = self._decide_again(pending, pending.serve)
                 continue
             except RonganError:
                 self._note_left(pending.charge, None)
                 raise
             self._note_left(pending.charge, committed.quota_left)
+            if pending.outcome.then is not None:
+                pending = self._decide_again(pending, _following(pending.outcome.then))
+                continue
             put_placement(pending.outcome, committed, pending.nonce)  # 6 reply
             return pending.outcome.answer
         raise RonganError(Reason.STORE_BUSY, retry_after_seconds=0.1)
+
+    def _decide_again(self, pending: Pending, serve: Serve | None) -> Pending:
+        """Takes an item through the steps by the ledger as it stands now."""
+        return self._decide(pending.route, pending.peer, _known(pending.reading), serve=serve)
 
     def claim(self, peer: Peer) -> ClaimedCaller:
         """Reads who a peer's certificate names.
@@ -256,6 +273,12 @@ class Walk:
 def _known(reading: Reading) -> Read:
     """Returns what reads a request that was read before."""
     return lambda: reading
+
+
+def _following(then: Callable[[], Callable[[Call], Outcome]]) -> Serve:
+    """Does what is to follow a commit; returns what decides the next one."""
+    decide = then()
+    return lambda call, _: decide(call)
 
 
 def _propose(

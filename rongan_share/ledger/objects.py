@@ -19,11 +19,14 @@ from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.model.agreement import Agreement, AgreementState
 from rongan_share.model.epoch import Epoch, EpochState
 from rongan_share.model.hub_key import HubKey
+from rongan_share.model.issuance import Issuance
 from rongan_share.model.partner import Certificate, Operator, Partner
 from rongan_share.model.registry import Registry
 
-Stored = Agreement | Partner | Certificate | Operator | Epoch | HubKey
-StoredType = TypeVar("StoredType", Agreement, Partner, Certificate, Operator, Epoch, HubKey)
+Stored = Agreement | Partner | Certificate | Operator | Epoch | HubKey | Issuance
+StoredType = TypeVar(
+    "StoredType", Agreement, Partner, Certificate, Operator, Epoch, HubKey, Issuance
+)
 
 HUB_KEY_ID = "hub-key"
 """Names the one object that says which hub key is used."""
@@ -38,6 +41,7 @@ class Kind(Enum):
     OPERATOR = b"O"
     EPOCH = b"E"
     HUB_KEY = b"K"
+    ISSUANCE = b"I"
 
 
 _KINDS: dict[type, Kind] = {
@@ -47,6 +51,7 @@ _KINDS: dict[type, Kind] = {
     Operator: Kind.OPERATOR,
     Epoch: Kind.EPOCH,
     HubKey: Kind.HUB_KEY,
+    Issuance: Kind.ISSUANCE,
 }
 _HEADER_BYTES = 16
 _CHANGES = b"G"
@@ -82,6 +87,12 @@ def find_object(txn: Transaction, kind: type[StoredType], object_id: str) -> Sto
     """Returns the newest version of an object, or None."""
     last = txn.last_under(Table.OBJECTS, _prefix(kind, object_id))
     return None if last is None else _decode(kind, last[1])
+
+
+def find_time_ns(txn: Transaction, kind: type[StoredType], object_id: str) -> int:
+    """Returns since when the newest version of an object holds; 0 if there is none."""
+    last = txn.last_under(Table.OBJECTS, _prefix(kind, object_id))
+    return 0 if last is None else int.from_bytes(last[1][8:_HEADER_BYTES], "little")
 
 
 def agreement_id(partner_id: str, version: int) -> str:

@@ -31,6 +31,7 @@ from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.processes.column_folder import columns_under
 from rongan_share.processes.epoch_keys import EpochKeys
 from rongan_share.processes.listener import load_certificate, server_credentials
+from rongan_share.processes.signing import SignerClient
 from rongan_share.services.hub import HubFacts
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
@@ -176,7 +177,9 @@ class Worker:
     ) -> HubFacts:
         with self._ledger.read() as txn:
             hub_id = get_hub_id(txn)
+        signer = self._settings.signer
         issuer = load_certificate(self._settings.tls.client_intermediate)
+        hub_issuer = load_certificate(signer.hub_intermediate)
         return HubFacts(
             hub_id=hub_id,
             version=__version__,
@@ -188,6 +191,8 @@ class Worker:
             side_keys=side_keys,
             epoch_key=epoch_keys.read,
             client_issuer_der=issuer.public_bytes(Encoding.DER),
+            hub_issuer_der=hub_issuer.public_bytes(Encoding.DER),
+            sign=SignerClient(signer.socket).sign,
             used_bytes=self._ledger.used_bytes,
         )
 

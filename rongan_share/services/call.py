@@ -150,6 +150,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         expectations: Each raises MovedError if what was read has changed.
         claim: The number under which it is known again, and what that stood for when it was read.
         writes: Effects, run in the commit.
+        then: What is to be done once all this is durable, before anybody is answered; run outside
+            of any transaction, and may refuse. It gives what decides the outcome that is committed
+            next, with an entry of its own, and answered in place of this one.
     """
 
     answer: Message
@@ -169,6 +172,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     expectations: tuple[Callable[[Transaction], None], ...] = ()
     claim: Claim | None = None
     writes: tuple[Callable[[Transaction, Placement], None], ...] = ()
+    then: Callable[[], Callable[[Call], Outcome]] | None = None
 
 
 def put_placement(outcome: Outcome, committed: Committed, nonce: bytes) -> None:

@@ -28,6 +28,8 @@ class HubFacts:
         side_keys: Its keys over nonces and digests at rest.
         epoch_key: Reads the key of an epoch by number.
         client_issuer_der: The intermediate that signs client certificates, DER.
+        hub_issuer_der: The intermediate that signs hubs' certificates, DER.
+        sign: Has the signer sign an issuance that is durable, by its id; returns the leaf, DER.
         used_bytes: Tells the size of the ledger's file.
     """
 
@@ -41,4 +43,6 @@ class HubFacts:
     side_keys: SideKeys
     epoch_key: Callable[[int], bytes]
     client_issuer_der: bytes
+    hub_issuer_der: bytes
+    sign: Callable[[str], bytes]
     used_bytes: Callable[[], int]

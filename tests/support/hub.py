@@ -20,6 +20,7 @@ from grpc_status import rpc_status
 
 from rongan_share.audit.entry import Entry, parse_entry
 from rongan_share.ca import Hierarchy
+from rongan_share.ca.serving import SignerServer
 from rongan_share.cli.founding import Plan, found_hub
 from rongan_share.clock import Clock
 from rongan_share.config import Settings, load_settings
@@ -103,6 +104,8 @@ class HubUnderTest:
     def start(self) -> None:
         """Starts it, on another port than before."""
         self.hub = Hub(self.settings, clock=self.clock, table=self._table)
+        self.signer = SignerServer(self.settings, self.hub.ledger, self.clock)
+        self.signer.start()
         self.hub.start()
 
     def stop(self) -> None:
@@ -110,6 +113,7 @@ class HubUnderTest:
         for channel in self._channels:
             channel.close()
         self._channels.clear()
+        self.signer.stop()
         self.hub.stop(grace_seconds=0.5)
 
     def restart(self) -> None:

@@ -1,0 +1,138 @@
+"""Intents: what is settled before a certificate is signed, and how what was signed is taken.
+
+Shared by the calls that ask for certificates and by the keeper, who asks for the hub's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from rongan_share.clock import instant_of, nanoseconds
+from rongan_share.errors import Reason, RonganError
+from rongan_share.ledger.committer import Placement, time_ns
+from rongan_share.ledger.objects import put_object
+from rongan_share.model.issuance import (
+    INTENT_LIFE,
+    PROFILES,
+    Cause,
+    CertifiedKey,
+    Issuance,
+    IssuanceState,
+)
+from rongan_share.model.partner import Certificate, CertificateState
+from rongan_share.model.profiles import BACKDATE, load_profile
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rongan_share.ledger.environment import Transaction
+
+Write = Callable[["Transaction", Placement], None]
+"""An effect."""
+
+_FIRST_DIGIT = "4567"
+_SERIAL_DIGITS = 32
+_log = logging.getLogger(__name__)
+
+
+def intend(key: CertifiedKey, request_der: bytes, *, cause: Cause, now: datetime) -> Issuance:
+    """Settles what is to be signed: serial number and dates."""
+    intended = now.replace(microsecond=0)
+    first, last = load_profile(PROFILES[key.holder_kind]).validity(intended)
+    return Issuance(
+        key=key,
+        request_der=request_der,
+        serial_hex=_serial_hex(),
+        not_before_ns=nanoseconds(first),
+        not_after_ns=nanoseconds(last),
+        state=IssuanceState.INTENDED,
+        cause=cause,
+    )
+
+
+def goes_on(issuance: Issuance, now: datetime) -> bool:
+    """Whether an intent may still be signed."""
+    intended = instant_of(issuance.not_before_ns) + BACKDATE
+    return issuance.state is IssuanceState.INTENDED and now - intended < INTENT_LIFE
+
+
+def register(
+    issuance: Issuance, leaf_der: bytes, *, issuer_der: bytes
+) -> tuple[Issuance, Certificate]:
+    """Takes what was signed, if it is what was intended; returns both as they are to be written.
+
+    Raises:
+        RonganError: SIGNER_UNAVAILABLE: the signer gave something else.
+    """
+    try:
+        leaf = x509.load_der_x509_certificate(leaf_der)
+        leaf.verify_directly_issued_by(x509.load_der_x509_certificate(issuer_der))
+        spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        given = (
+            f"{leaf.serial_number:x}",
+            hashlib.sha256(spki).digest(),
+            nanoseconds(leaf.not_valid_before_utc),
+            nanoseconds(leaf.not_valid_after_utc),
+        )
+    except (ValueError, TypeError, InvalidSignature):
+        _log.error("the signer gave no certificate of ours issuance=%s", issuance.issuance_id)
+        raise RonganError(Reason.SIGNER_UNAVAILABLE) from None
+    wanted = (
+        issuance.serial_hex,
+        issuance.key.spki_digest,
+        issuance.not_before_ns,
+        issuance.not_after_ns,
+    )
+    if given != wanted:
+        _log.error("the signer gave another certificate issuance=%s", issuance.issuance_id)
+        raise RonganError(Reason.SIGNER_UNAVAILABLE)
+    certificate = Certificate(
+        fingerprint=hashlib.sha256(leaf_der).digest(),
+        serial_hex=issuance.serial_hex,
+        holder_kind=issuance.key.holder_kind,
+        holder_id=issuance.key.holder_id,
+        not_before_ns=issuance.not_before_ns,
+        not_after_ns=issuance.not_after_ns,
+        state=CertificateState.ACTIVE,
+        version=1,
+    )
+    issued = msgspec.structs.replace(issuance, state=IssuanceState.ISSUED, certificate_der=leaf_der)
+    return issued, certificate
+
+
+def put_issuance(issuance: Issuance) -> Write:
+    """Returns the effect that writes a version of an issuance."""
+    return lambda txn, placement: put_object(
+        txn,
+        issuance,
+        object_id=issuance.issuance_id,
+        time_ns=time_ns(placement),
+        sequence=placement.sequence,
+    )
+
+
+def issuance_facts(issuance: Issuance) -> dict[str, str]:
+    """Says of an issuance what its entries say."""
+    key = issuance.key
+    return {
+        "issuance": issuance.issuance_id,
+        "holder": key.holder_id or ",".join(key.host_names),
+        "profile": PROFILES[key.holder_kind].value,
+        "serial": issuance.serial_hex,
+        "spki_sha256": key.spki_digest.hex(),
+        "cause": issuance.cause.name.lower(),
+    }
+
+
+def _serial_hex() -> str:
+    """Chooses a serial number: 125 random bits, positive, without leading zeros."""
+    return secrets.choice(_FIRST_DIGIT) + secrets.token_hex(_SERIAL_DIGITS)[: _SERIAL_DIGITS - 1]
