@@ -20,6 +20,7 @@ from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.cli.partner import partner
 from rongan_share.cli.serve import serve
+from rongan_share.cli.signer import signer
 from rongan_share.cli.status import status
 from rongan_share.errors import RonganError, StartRefusedError
 
@@ -41,7 +42,18 @@ def rongan_hub() -> None:
     """Does nothing by itself: the options are kept for the command that follows."""
 
 
-for command in (init, serve, health, status, partner, agreement, cert, audit, import_listings):
+for command in (
+    init,
+    serve,
+    signer,
+    health,
+    status,
+    partner,
+    agreement,
+    cert,
+    audit,
+    import_listings,
+):
     rongan_hub.add_command(command)
 
 

@@ -11,13 +11,17 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 from rongan_share.processes.interpreter import ALLOCATOR
-from rongan_share.processes.job import SERVE, STOP, Report, encode_line, parse_report
+from rongan_share.processes.job import SERVE, STOP, Report, Role, encode_line, parse_report
 
 if TYPE_CHECKING:
     from rongan_share.processes.job import Job
 
-ENTRY = "rongan_share.processes.child_main"
-"""Module that a process runs."""
+ENTRIES = {
+    Role.WORKER: "rongan_share.processes.child_main",
+    Role.KEEPER: "rongan_share.processes.child_main",
+    Role.SIGNER: "rongan_share.cli.signer_child",
+}
+"""Module that a process runs; the signer's reaches the keys, so it is named and never imported."""
 
 
 class Child:
@@ -36,7 +40,7 @@ class Child:
         self._on_report = on_report
         # -P: the folder that the hub is run from is no place to take code from.
         self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-P", "-m", ENTRY, job.name],
+            [sys.executable, "-P", "-m", ENTRIES[job.role], job.name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=(job.family,),

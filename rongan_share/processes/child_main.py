@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import BinaryIO
 
 from rongan_share.clock import SystemClock, instant_of
@@ -74,6 +75,11 @@ class Supervision:
 
 
 def main() -> None:
+    """Does the job of a worker or of the keeper."""
+    run(lambda job, supervision: _WORK[job.role](job, supervision))
+
+
+def run(work: Callable[[Job, Supervision], None]) -> None:
     """Does the job that comes down the pipe, to its end."""
     force_tls13()
     orders, reports = _take_pipes()
@@ -86,7 +92,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, supervision.end)
     try:
-        _WORK[job.role](job, supervision)
+        work(job, supervision)
     except StartRefusedError as refused:
         supervision.report(Report(state=State.REFUSED, text=str(refused)))
         sys.exit(1)
@@ -97,7 +103,7 @@ def main() -> None:
         sys.exit(1)
 
 
-def work(job: Job, supervision: Supervision) -> None:
+def answer(job: Job, supervision: Supervision) -> None:
     """Answers calls until the hub stops."""
     from rongan_share.ledger.environment import Ledger  # noqa: PLC0415 - see the module
     from rongan_share.processes.worker import Worker  # noqa: PLC0415 - it loads gRPC
@@ -142,7 +148,7 @@ def keep(job: Job, supervision: Supervision) -> None:
         keeper.stop()
 
 
-_WORK = {Role.WORKER: work, Role.KEEPER: keep}
+_WORK = {Role.WORKER: answer, Role.KEEPER: keep}
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

@@ -28,6 +28,7 @@ class Role(str, Enum):
 
     WORKER = "worker"
     KEEPER = "keeper"
+    SIGNER = "signer"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The supervisor: holds store and port, runs workers and keeper, and starts again what dies.
+"""The supervisor: holds store and port, runs all processes, and starts again what dies.
 
 It answers no call. It enters what is noted of the hub as a whole, so that a start or a stop stands
 in the audit log once, however many processes there are.
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 END_SECONDS = 5.0
 """How long beyond its grace a process may take to end before it is killed."""
 
+SIGNER_PAUSE_SECONDS = 60.0
+"""Time until a signer is started again that has died again and again."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +59,7 @@ class Supervisor:
         self._events: SimpleQueue[tuple[Seat, Report | None] | None] = SimpleQueue()
         self._workers = [Seat(Role.WORKER, number) for number in range(1, workers + 1)]
         self._keeper = Seat(Role.KEEPER, 1)
+        self._signers = [] if settings.signer.external else [Seat(Role.SIGNER, 1)]
         self._began_ns = nanoseconds(clock.now())
         self._noted = False
         with ExitStack() as ending:
@@ -97,7 +101,7 @@ class Supervisor:
                 self._stop(facts)
 
     def _supervise(self, on_serving: Callable[[], None]) -> None:
-        seats, told = [*self._workers, self._keeper], False
+        seats, told = self._seats(), False
         while True:
             self._fill(seats)
             try:
@@ -110,6 +114,9 @@ class Supervisor:
             if not told and all(seat.served_ns is not None for seat in seats):
                 on_serving()
                 told = True
+
+    def _seats(self) -> list[Seat]:
+        return [*self._workers, self._keeper, *self._signers]
 
     def _fill(self, seats: Sequence[Seat]) -> None:
         """Starts a process wherever one is due."""
@@ -146,14 +153,30 @@ class Supervisor:
     def _bury(self, seat: Seat) -> None:
         if seat.child is None:
             return
-        pause = seat.bury(seat.child, monotonic_ns())
+        pause = self._pause_after(seat, seat.child)
         _log.warning("%s ended by %s; another starts in %.1f s", seat.name, seat.ended, pause)
         # What it read under is held until somebody looks, and keeps the file growing.
         self.ledger.reclaim_readers()
 
+    def _pause_after(self, seat: Seat, child: Child) -> float:
+        """Empties a seat; says in how many seconds it is taken again.
+
+        Raises:
+            HubFailedError: It is of no use to try again.
+        """
+        try:
+            return seat.bury(child, monotonic_ns())
+        except HubFailedError as failed:
+            if seat.role is not Role.SIGNER:
+                raise
+            # Without it nothing is signed, but everything else is answered.
+            _log.error("%s", failed)
+            seat.due_ns = monotonic_ns() + int(SIGNER_PAUSE_SECONDS * 1e9)
+            return SIGNER_PAUSE_SECONDS
+
     def _let_serve(self, seat: Seat) -> None:
         """Lets processes begin: the first ones together, each later one by itself."""
-        seats = [*self._workers, self._keeper]
+        seats = self._seats()
         if self._noted:
             self._note_restart(seat)
             seats = [seat]
@@ -175,9 +198,9 @@ class Supervisor:
             _log.error("restart of %s not entered reason=%s", seat.name, error.reason.name)
 
     def _stop(self, facts: dict[str, str]) -> None:
-        """Ends workers, then the keeper, and enters it."""
+        """Ends workers, then those that work for them, and enters it."""
         _end(self._workers)
-        _end([self._keeper])
+        _end([self._keeper, *self._signers])
         if self._noted:
             note(self._committer, STOP, facts)
 

@@ -48,7 +48,7 @@ def verify_answers(hub: HubProcess) -> None:
 
 def test_one_hub(hub: HubProcess) -> None:
     """Workers share one port, and their start stands in the log once."""
-    assert sorted(hub.children()) == ["keeper-1", "worker-1", "worker-2"]
+    assert sorted(hub.children()) == ["keeper-1", "signer-1", "worker-1", "worker-2"]
     assert listeners_on(hub.port) == WORKERS
     assert [note.method for note in notes(hub)] == ["hub/init", "hub/start"]
     assert notes(hub)[-1].facts["workers"] == "2"
