@@ -45,6 +45,9 @@ def status(options: Options) -> None:
             _instant(answer.compacted_time) if answer.HasField("compacted_time") else ""
         ),
         "clock_offset_seconds": answer.clock_offset_seconds,
+        "tls_generation": answer.tls_generation,
+        "tls_error": answer.tls_error,
+        "tls_error_count": answer.tls_error_count,
     }
     options.show(facts, facts.items())
 

@@ -30,7 +30,11 @@ from rongan_share.ledger.counters import get_hub_id, get_key_check
 from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.processes.column_folder import columns_under
 from rongan_share.processes.epoch_keys import EpochKeys
-from rongan_share.processes.listener import load_certificate, server_credentials
+from rongan_share.processes.listener import (
+    ListenerCredentials,
+    ListenerFiles,
+    load_certificate,
+)
 from rongan_share.processes.signing import SignerClient
 from rongan_share.services.hub import HubFacts
 from rongan_share.wire.taxonomy import packaged_taxonomy
@@ -93,6 +97,7 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._tls = ListenerCredentials(ListenerFiles.of_main(settings.tls))
         data = settings.data_directory
         key = read_key(settings.keys.hub_key, data_directory=data)
         epoch_keys = EpochKeys(settings.keys.epoch_keys, data_directory=data)
@@ -120,7 +125,6 @@ class Worker:
         self._streams = gate.streams
         self._health = health.HealthServicer()
         self._server = self._make_server(gate, shares_port=shares_port)
-        self._credentials = server_credentials(settings.tls)
         self.port = 0
         self._ending = ExitStack()
 
@@ -150,7 +154,7 @@ class Worker:
         """
         address = self._settings.listen.address
         try:
-            self.port = self._server.add_secure_port(address, self._credentials)
+            self.port = self._server.add_secure_port(address, self._tls.for_server())
         except RuntimeError:
             raise StartRefusedError(f"cannot listen on {address}; is another hub there?") from None
 
@@ -194,6 +198,7 @@ class Worker:
             hub_issuer_der=hub_issuer.public_bytes(Encoding.DER),
             sign=SignerClient(signer.socket).sign,
             used_bytes=self._ledger.used_bytes,
+            tls=self._tls.refresh,
         )
 
     def _verify_keys(self, epoch_keys: EpochKeys) -> None:

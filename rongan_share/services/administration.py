@@ -35,6 +35,7 @@ def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
     """Answers GetHubStatus."""
     frontier = get_frontier(call.read)
     snapshot = call.snapshot(0)
+    tls = call.hub.tls()
     answer = pb.GetHubStatusResponse(
         hub_id=call.hub.hub_id,
         version=call.hub.version,
@@ -50,6 +51,9 @@ def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
         store_bytes=call.hub.used_bytes(),
         clock_offset_seconds=call.hub.clock_offset_seconds,
         tail_count=snapshot.tail_count,
+        tls_generation=tls.generation,
+        tls_error=tls.error,
+        tls_error_count=tls.error_count,
     )
     if snapshot.frozen is not None:
         answer.frozen_sequence = snapshot.frozen.sequence

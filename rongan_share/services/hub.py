@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.ledger.side_keys import SideKeys
     from rongan_share.wire.taxonomy import Taxonomy
+
+
+class TlsState(NamedTuple):
+    """How the files of a listener stand.
+
+    Attributes:
+        generation: How often they were taken up since this process began.
+        error: Why files that were changed are not used; empty if they are.
+        error_count: How often changed files could not be used.
+    """
+
+    generation: int
+    error: str = ""
+    error_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +45,7 @@ class HubFacts:
         hub_issuer_der: The intermediate that signs hubs' certificates, DER.
         sign: Has the signer sign an issuance that is durable, by its id; returns the leaf, DER.
         used_bytes: Tells the size of the ledger's file.
+        tls: Looks at the main listener's files, and says how they stand.
     """
 
     hub_id: str
@@ -46,3 +61,4 @@ class HubFacts:
     hub_issuer_der: bytes
     sign: Callable[[str], bytes]
     used_bytes: Callable[[], int]
+    tls: Callable[[], TlsState]

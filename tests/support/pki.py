@@ -24,6 +24,7 @@ from rongan_share.ca import (
     create_hierarchy,
     encode_chain,
     generate_private_key,
+    issue_intermediate,
     issue_leaf,
     load_profile,
 )
@@ -121,6 +122,33 @@ class TestPki:
     def hub_roots_pem(self) -> bytes:
         """What clients trust for the hub."""
         return self.hierarchy.hub_roots.read_bytes()
+
+    def next_hub(self) -> Minted:
+        """Another good certificate of the hub, with a key of its own."""
+        return _leaf_below(
+            self.hierarchy.hub_authority.load(),
+            Holder(self.trust_domain, hosts=("localhost", "127.0.0.1")),
+            name=ProfileName.HUB,
+            now=self._now,
+        )
+
+    def next_clients(self) -> TestPki:
+        """Mints below a new client authority of the same root."""
+        profile = load_profile(ProfileName.CLIENT_INTERMEDIATE)
+        successor = TestPki(self.hierarchy, now=self._now, trust_domain=self.trust_domain)
+        successor._clients = issue_intermediate(
+            self.hierarchy.root.load(),
+            generate_private_key(profile),
+            holder=Holder(self.trust_domain),
+            profile=profile,
+            now=self._now,
+        )
+        return successor
+
+    @property
+    def client_authority_pem(self) -> bytes:
+        """The authority that these client certificates hang below."""
+        return encode_chain(self._clients.certificate)
 
     def partner(self, partner_id: str) -> Minted:
         """A good partner certificate."""
@@ -261,13 +289,8 @@ class TestPki:
         return _Draft(partner_id, (self._uri(partner_id),), first, last)
 
     def _good(self, holder_id: str, name: ProfileName) -> Minted:
-        profile = load_profile(name)
-        key = generate_private_key(profile)
         holder = Holder(self.trust_domain, holder_id)
-        leaf = issue_leaf(
-            self._clients, key.public_key(), holder=holder, profile=profile, now=self._now
-        )
-        return Minted(encode_chain(leaf) + self._chain_above(), encode_key(key))
+        return _leaf_below(self._clients, holder, name=name, now=self._now)
 
     def _odd(
         self,
@@ -292,6 +315,13 @@ class TestPki:
         key = ec.generate_private_key(ec.SECP256R1())
         draft = replace(self._draft("stranger"), names=(), authority=True, path_length=0)
         return Issuer(_sign(draft, key, issuer_name=name, issuer_key=key, subject=name), key)
+
+
+def _leaf_below(issuer: Issuer, holder: Holder, *, name: ProfileName, now: datetime) -> Minted:
+    profile = load_profile(name)
+    key = generate_private_key(profile)
+    leaf = issue_leaf(issuer, key.public_key(), holder=holder, profile=profile, now=now)
+    return Minted(encode_chain(leaf, issuer.certificate), encode_key(key))
 
 
 def _name(common_name: str) -> x509.Name:
