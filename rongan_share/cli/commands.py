@@ -13,6 +13,7 @@ from rongan_share.ca import IssueRefusedError, ProfileError
 from rongan_share.cli.agreement import agreement
 from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
+from rongan_share.cli.certificate_lists import expiring, list_certificates
 from rongan_share.cli.health import health
 from rongan_share.cli.import_listings import import_listings
 from rongan_share.cli.init import init
@@ -55,6 +56,8 @@ for command in (
     import_listings,
 ):
     rongan_hub.add_command(command)
+for verb in (list_certificates, expiring):
+    cert.add_command(verb)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

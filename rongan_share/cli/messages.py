@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from partner_sdk.cli.messages import choose_text
+from rongan_share.cli.certificate_messages import CERTIFICATES
 from rongan_share.cli.issuance_messages import ISSUANCE
 
 if TYPE_CHECKING:
@@ -339,7 +340,9 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
-_TABLE: Mapping[str, tuple[str, str]] = MappingProxyType({**_HELP, **_RESULTS, **ISSUANCE})
+_TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES}
+)
 
 
 def say(key: str, **values: object) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from partner_sdk.cli.settings import example
+from rongan_share.cli.certificate_lists import alarm_facts
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.v1 import operator_service_pb2 as pb
@@ -48,8 +49,19 @@ def status(options: Options) -> None:
         "tls_generation": answer.tls_generation,
         "tls_error": answer.tls_error,
         "tls_error_count": answer.tls_error_count,
+        "certificate_alarm_count": answer.certificate_alarm_count,
     }
-    options.show(facts, facts.items())
+    alarms = [alarm_facts(each) for each in answer.certificate_alarms]
+    options.show(
+        {**facts, "certificate_alarms": alarms},
+        [*facts.items(), *((f"alarm.{each['step']}", _told(each)) for each in alarms)],
+    )
+
+
+def _told(alarm: dict[str, object]) -> str:
+    """Says which certificate it is that ends, and when."""
+    words = (alarm["kind"], alarm["holder"], alarm["serial"], alarm["expiry_time"])
+    return "  ".join(str(word) for word in words if word)
 
 
 def _instant(stamp: Timestamp) -> str:

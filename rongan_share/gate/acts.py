@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rongan_share.gate.agreement import verify_scope
 from rongan_share.gate.identity import claim_of
-from rongan_share.services import administration, imports, issue_certificate, partners
+from rongan_share.services import (
+    administration,
+    certificates,
+    imports,
+    issue_certificate,
+    partners,
+)
 from rongan_share.services.call import Call, Outcome
 from rongan_share.v1 import operator_service_pb2 as pb
 
@@ -28,7 +34,7 @@ ACTS: Mapping[type[Message], Callable[[Call, Any], Outcome] | None] = {
     pb.CommitImportRequest: imports.import_committer(verify_scope),
     pb.CreateEnrolmentRequest: None,
     pb.IssueCertificateRequest: issue_certificate.issue_certificate,
-    pb.ListCertificatesRequest: None,
+    pb.ListCertificatesRequest: certificates.list_certificates,
     pb.OpenEpochRequest: None,
     pb.ListEpochsRequest: None,
     pb.PromoteEpochRequest: None,

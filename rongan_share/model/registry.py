@@ -76,6 +76,12 @@ class Registry:
         )
 
     @cached_property
+    def followed(self) -> frozenset[bytes]:
+        """Fingerprints of certificates that another one follows which opens the door."""
+        known = self.certificates.values()
+        return frozenset(each.follows for each in known if each.follows and each.state.opens)
+
+    @cached_property
     def certificate_serials(self) -> Mapping[tuple[str, bool], tuple[str, ...]]:
         """Serial numbers of partners' certificates, in order, by partner and whether they open."""
         found: dict[tuple[str, bool], list[str]] = {}

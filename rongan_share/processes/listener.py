@@ -20,7 +20,7 @@ import grpc
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from rongan_share.clock import Clock, SystemClock
 from rongan_share.errors import StartRefusedError
@@ -84,7 +84,7 @@ class ListenerCredentials:
         # Taken before the files are read: what changes meanwhile is looked at again.
         self._seen = files.stamps()
         self._used = read_configuration(files, self._clock.now())
-        self._state = TlsState(generation=1)
+        self._state = TlsState(generation=1, leaf_der=self._leaf_der())
 
     def refresh(self) -> TlsState:
         """Takes changed files up if they may be used; returns how things stand."""
@@ -123,8 +123,13 @@ class ListenerCredentials:
             self._state = state._replace(error=str(error), error_count=state.error_count + 1)
             _log.error("changed files of the listener are not used: %s", error)
         else:
-            self._state = state._replace(generation=state.generation + 1, error="")
+            self._state = state._replace(
+                generation=state.generation + 1, error="", leaf_der=self._leaf_der()
+            )
             _log.info("changed files of the listener are used generation=%d", state.generation + 1)
+
+    def _leaf_der(self) -> bytes:
+        return load_certificate(self._files.certificate_chain).public_bytes(Encoding.DER)
 
 
 def read_configuration(files: ListenerFiles, now: datetime) -> grpc.ServerCertificateConfiguration:

@@ -19,7 +19,7 @@ from rongan_share.model.agreement import Agreement, AgreementState
 from rongan_share.model.partner import Certificate, CertificateState, HolderKind
 from rongan_share.services.agreement_messages import agreement_message, read_agreement
 from rongan_share.services.call import Call, Outcome, malformed
-from rongan_share.services.certificates import certificate_write
+from rongan_share.services.certificates import MOST_ALARMS, certificate_write, list_alarms
 from rongan_share.services.partners import find_partner, read_reason
 from rongan_share.services.timestamps import timestamp
 from rongan_share.v1 import operator_service_pb2 as pb
@@ -62,6 +62,9 @@ def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
     answer.compacted_rows, answer.compacted_bytes = compacted.row_count, compacted.freed_bytes
     if compacted.time_ns:
         answer.compacted_time.CopyFrom(timestamp(compacted.time_ns))
+    alarms = list_alarms(call)
+    answer.certificate_alarms.extend(alarms[:MOST_ALARMS])
+    answer.certificate_alarm_count = len(alarms)
     return Outcome(answer=answer)
 
 

@@ -1,16 +1,36 @@
-"""Certificates that the hub knows: how they are written."""
+"""Certificates that the hub knows: how they are written, listed, and when they raise an alarm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+
+from rongan_share.clock import nanoseconds
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.objects import put_object
+from rongan_share.model.partner import Certificate, CertificateState, HolderKind, PartnerState
+from rongan_share.services.call import Call, Outcome, malformed
+from rongan_share.services.pages import place_token, read_page_size, read_place_token
+from rongan_share.services.timestamps import timestamp
+from rongan_share.v1 import operator_service_pb2 as pb
 
 if TYPE_CHECKING:
     from rongan_share.ledger.environment import Transaction
-    from rongan_share.model.partner import Certificate
+    from rongan_share.model.registry import Registry
+
+ALARM_DAYS = 30
+"""Days before and after a certificate's end in which it raises an alarm."""
+
+MOST_ALARMS = 100
+"""Most alarms that a status names; it counts all of them."""
+
+_DAY_NS = 86_400 * 1_000_000_000
+_LIST = "certificates"
+_TIME_BYTES, _SERIAL_BYTES, _FINGERPRINT_BYTES = 8, 32, 32
+_PLACE_BYTES = _TIME_BYTES + _SERIAL_BYTES + _FINGERPRINT_BYTES
 
 
 def put_certificate(txn: Transaction, certificate: Certificate, placement: Placement) -> None:
@@ -27,3 +47,115 @@ def put_certificate(txn: Transaction, certificate: Certificate, placement: Place
 def certificate_write(certificate: Certificate) -> Callable[[Transaction, Placement], None]:
     """Returns the effect that writes a version of a certificate."""
     return lambda txn, placement: put_certificate(txn, certificate, placement)
+
+
+def list_certificates(call: Call, request: pb.ListCertificatesRequest) -> Outcome:
+    """Answers ListCertificates.
+
+    Raises:
+        RonganError: REQUEST_MALFORMED, PAGE_TOKEN_INVALID.
+    """
+    size = read_page_size(request.page_size)
+    if request.expiring_within_days < 0:
+        raise malformed("expiring_within_days", "not negative")
+    after = read_place_token(call, _LIST, request.page_token, length=_PLACE_BYTES)
+    known: Iterator[Certificate] = iter(call.registry.certificates.values())
+    if request.holder_id:
+        known = (each for each in known if each.holder_id == request.holder_id)
+    if request.expiring_within_days:
+        now_ns = nanoseconds(call.now)
+        last_ns = now_ns + request.expiring_within_days * _DAY_NS
+        known = (each for each in _unfollowed(call, known) if now_ns <= ends_ns(each) <= last_ns)
+    found = sorted((place, each) for each in known if (place := _place(each)) > after)
+    answer = pb.ListCertificatesResponse(
+        certificates=[certificate_message(each) for _, each in found[:size]]
+    )
+    if len(found) > size:
+        answer.next_page_token = place_token(call, _LIST, found[size - 1][0])
+    return Outcome(answer=answer)
+
+
+def list_alarms(call: Call) -> list[pb.CertificateAlarm]:
+    """Names the certificates that end soon or have just ended, the first to end first.
+
+    The hub's own is the one that this process shows, whatever the ledger knows of others.
+    """
+    now_ns, registry = nanoseconds(call.now), call.registry
+    known = [each for each in registry.certificates.values() if _is_needed(each, registry)]
+    known.append(_of_hub(call.hub.tls().leaf_der))
+    due = [
+        (end_ns, each)
+        for each in _unfollowed(call, iter(known))
+        if abs((end_ns := ends_ns(each)) - now_ns) <= ALARM_DAYS * _DAY_NS
+    ]
+    return [
+        pb.CertificateAlarm(
+            certificate=certificate_message(each), days_left=(end_ns - now_ns) // _DAY_NS
+        )
+        for end_ns, each in sorted(due, key=lambda pair: (pair[0], pair[1].serial_hex))
+    ]
+
+
+def ends_ns(certificate: Certificate) -> int:
+    """Returns until when a certificate opens the door."""
+    if certificate.state is CertificateState.RETIRING:
+        return certificate.retire_ns
+    return certificate.not_after_ns
+
+
+def certificate_message(certificate: Certificate) -> pb.Certificate:
+    """Tells a certificate on the wire."""
+    message = pb.Certificate(
+        serial_hex=certificate.serial_hex,
+        holder_kind=pb.HolderKind.ValueType(certificate.holder_kind),
+        holder_id=certificate.holder_id,
+        state=pb.CertificateState.ValueType(certificate.state),
+        expiry_time=timestamp(certificate.not_after_ns),
+        reason=certificate.reason,
+        fingerprint=certificate.fingerprint,
+    )
+    if certificate.retire_ns:
+        message.retire_time.CopyFrom(timestamp(certificate.retire_ns))
+    return message
+
+
+def _unfollowed(call: Call, known: Iterator[Certificate]) -> Iterator[Certificate]:
+    """Leaves out what opens no door, and what another one has followed."""
+    followed = call.registry.followed
+    return (each for each in known if each.state.opens and each.fingerprint not in followed)
+
+
+def _is_needed(certificate: Certificate, registry: Registry) -> bool:
+    """Whether anybody would miss a certificate: not of those who have left."""
+    if certificate.holder_kind is HolderKind.PARTNER:
+        partner = registry.partners.get(certificate.holder_id)
+        return partner is not None and partner.state is not PartnerState.TERMINATED
+    if certificate.holder_kind is HolderKind.OPERATOR:
+        operator = registry.operators.get(certificate.holder_id)
+        return operator is not None and operator.enabled
+    return False
+
+
+def _of_hub(leaf_der: bytes) -> Certificate:
+    leaf = x509.load_der_x509_certificate(leaf_der)
+    return Certificate(
+        fingerprint=hashlib.sha256(leaf_der).digest(),
+        serial_hex=f"{leaf.serial_number:x}",
+        holder_kind=HolderKind.HUB,
+        holder_id="",
+        not_before_ns=nanoseconds(leaf.not_valid_before_utc),
+        not_after_ns=nanoseconds(leaf.not_valid_after_utc),
+        state=CertificateState.ACTIVE,
+        version=1,
+    )
+
+
+def _place(certificate: Certificate) -> bytes:
+    """Orders certificates by end, then by serial number; no two share a place."""
+    return b"".join(
+        [
+            certificate.not_after_ns.to_bytes(_TIME_BYTES, "big"),
+            int(certificate.serial_hex, 16).to_bytes(_SERIAL_BYTES, "big"),
+            certificate.fingerprint,
+        ]
+    )

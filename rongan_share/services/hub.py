@@ -20,11 +20,13 @@ class TlsState(NamedTuple):
         generation: How often they were taken up since this process began.
         error: Why files that were changed are not used; empty if they are.
         error_count: How often changed files could not be used.
+        leaf_der: The certificate that is shown, DER.
     """
 
     generation: int
     error: str = ""
     error_count: int = 0
+    leaf_der: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

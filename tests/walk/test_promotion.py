@@ -7,13 +7,9 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from cryptography.hazmat.primitives import hashes
 
 from rongan_share.audit.entry import Entry
-from rongan_share.gate.notes import note_maker
-from rongan_share.ledger.committer import Proposal
-from rongan_share.model.partner import Certificate, CertificateState, HolderKind
-from rongan_share.services.certificates import certificate_write
+from rongan_share.model.partner import CertificateState, HolderKind
 from rongan_share.v1 import operator_service_pb2 as pb
 from tests.support.hub import HubUnderTest, Stubs
 from tests.support.pki import Minted
@@ -31,55 +27,9 @@ from tests.walk.asking import (
     verdict_frame,
     verdict_open,
 )
+from tests.walk.following import DAYS, follow, pair, put, stored
 
-DAYS = 86_400 * 1_000_000_000
 EXPIRED = Refused("UNAUTHENTICATED", "CERTIFICATE_EXPIRED", {})
-
-
-def fingerprint(minted: Minted) -> bytes:
-    """SHA-256 of the leaf."""
-    return minted.certificate.fingerprint(hashes.SHA256())
-
-
-def stored(hub: HubUnderTest, minted: Minted) -> Certificate:
-    """What the hub keeps of a certificate."""
-    with hub.hub.ledger.read() as txn:
-        return hub.hub.walk.registries.current(txn).certificates[fingerprint(minted)]
-
-
-def put(hub: HubUnderTest, certificate: Certificate) -> None:
-    """Writes a certificate as it shall stand."""
-    proposal = Proposal(
-        make_entry=note_maker("test/certificate", {}),
-        writes=(certificate_write(certificate),),
-        bumps_generation=True,
-    )
-    hub.hub.committer.submit(proposal).result()
-
-
-def follow(hub: HubUnderTest, before: Minted, after: Minted) -> None:
-    """Makes a certificate follow another, as a renewal does."""
-    put(
-        hub,
-        msgspec.structs.replace(
-            stored(hub, before),
-            fingerprint=fingerprint(after),
-            serial_hex=f"{after.certificate.serial_number:x}",
-            state=CertificateState.NEXT,
-            version=1,
-            follows=fingerprint(before),
-        ),
-    )
-
-
-def pair(hub: HubUnderTest, partner_id: str) -> tuple[Minted, Minted]:
-    """A partner with a certificate and the one that follows it."""
-    old, new = hub.pki.partner(partner_id), hub.pki.partner(partner_id)
-    hub.create_partner(partner_id)
-    hub.register(old)
-    hub.agree(partner_id)
-    follow(hub, old, new)
-    return old, new
 
 
 def promoted(entries: list[Entry]) -> list[dict[str, Any]]:

@@ -1,0 +1,35 @@
+"""What ``rongan-hub`` says to people of certificates, in English and Chinese."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CERTIFICATES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "help.cert_list": (
+            "Lists certificates that the hub knows, the first to end first.",
+            "列出中心已知的证书，按到期时间排序。",
+        ),
+        "help.cert_holder": (
+            "Only those of this partner or operator.",
+            "只列出该机构或操作员的证书。",
+        ),
+        "help.cert_expiring": (
+            "Lists certificates that end soon and that no other has followed.",
+            "列出即将到期且尚无后继的证书。",
+        ),
+        "help.days": ("Within how many days.", "多少天之内。"),
+        "holder": ("holder", "持有者"),
+        "retire_time": ("retires at", "停用时间"),
+        "certificate_alarm_count": ("certificates that end soon", "即将到期证书数"),
+        "alarm.0": ("CERTIFICATE HAS ENDED", "证书已过期"),
+        "alarm.1": ("certificate ends within 1 day", "证书将于 1 天内到期"),
+        "alarm.7": ("certificate ends within 7 days", "证书将于 7 天内到期"),
+        "alarm.14": ("certificate ends within 14 days", "证书将于 14 天内到期"),
+        "alarm.30": ("certificate ends within 30 days", "证书将于 30 天内到期"),
+    }
+)
