@@ -14,9 +14,10 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
+from rongan_share.gate.held_streams import HeldStream, OpenStreams
 from rongan_share.gate.replies import abort, status_of
 from rongan_share.gate.routes import Reading, Route
-from rongan_share.gate.streams import Arrival, FrameRefused, OpenStreams, answer_frames
+from rongan_share.gate.streams import Arrival, FrameRefused, answer_frames
 from rongan_share.gate.walk import Peer, Walk
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Gate:
 
     Attributes:
         admission: Holds each certificate to its places.
-        streams: The open streams of questions.
+        streams: The open streams.
     """
 
     def __init__(
@@ -106,10 +107,10 @@ class Gate:
             with self.admission.stream(self.claim(opened)) as place:
                 self._walk.admit(route, opened)
                 arrivals = arriving(route, received(requests, context), make_peer, place=place)
-                answers = answer_frames(self._walk, route, arrivals, streams=self.streams)
-                for answer in answers:
-                    yield answer
-                    place.give()
+                with self.streams.holding(self._held(route, opened, context)) as held:
+                    for answer in answer_frames(self._walk, route, arrivals, held=held):
+                        yield answer
+                        place.give()
         except FrameRefused as refused:
             self._refuse(
                 route,
@@ -120,6 +121,17 @@ class Gate:
             )
         except Exception as error:  # noqa: BLE001 - the one place where faults end
             self._refuse(route, make_peer(), error, context=context)
+
+    def _held(self, route: Route, peer: Peer, context: grpc.ServicerContext) -> HeldStream:
+        def cut(refusal: RonganError) -> None:
+            context.cancel()
+            try:
+                self._enter(route, peer, refusal.noting(callId=peer.call_id))
+            except RonganError as unentered:
+                _log.error("refusal not entered reason=%s", unentered.reason.name)
+
+        scope = None if route.frames is None else route.frames.held_scope(None)
+        return HeldStream(route, self._walk.claim(peer), scope=scope, cut=cut)
 
     def claim(self, peer: Peer) -> ClaimedCaller | None:
         """Reads whose place a call takes; None if its certificate names nobody."""
@@ -146,13 +158,22 @@ class Gate:
         if frame_number:
             error = error.noting(frameNumber=frame_number)
         error = error.noting(callId=peer.call_id)
-        kind = self._walk.refusal_kind(route, peer, error)
         try:
-            self._refusals.enter(kind, error, peer.duration_us)
+            caller_id = self._enter(route, peer, error)
         except RonganError as unentered:
             # No durable entry, no answer of ours: the caller is told that the store failed.
-            error = unentered.noting(callId=peer.call_id)
-        abort(context, status_of(error, caller_id=kind.caller_id))
+            error, caller_id = unentered.noting(callId=peer.call_id), ""
+        abort(context, status_of(error, caller_id=caller_id))
+
+    def _enter(self, route: Route, peer: Peer, error: RonganError) -> str:
+        """Enters a refusal; returns under whose name.
+
+        Raises:
+            RonganError: The entry could not be committed.
+        """
+        kind = self._walk.refusal_kind(route, peer, error)
+        self._refusals.enter(kind, error, peer.duration_us)
+        return kind.caller_id
 
 
 def reader(route: Route, raw: bytes) -> Callable[[], Reading]:

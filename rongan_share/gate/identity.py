@@ -120,6 +120,21 @@ def verify_claim(claim: ClaimedCaller, registry: Registry, *, now: datetime) -> 
     return Caller(claim.kind, claim.caller_id, claim.serial_hex, claim.fingerprint)
 
 
+def verify_caller(
+    claim: ClaimedCaller, registry: Registry, audience: HolderKind | None, *, now: datetime
+) -> Caller:
+    """Decides whether whoever a claim names is let in to call a route.
+
+    Raises:
+        RonganError: What `verify_claim`, `verify_audience` and `verify_operator` refuse.
+    """
+    caller = verify_claim(claim, registry, now=now)
+    verify_audience(caller, audience)
+    if caller.kind is HolderKind.OPERATOR:
+        verify_operator(caller, registry)
+    return caller
+
+
 def verify_audience(caller: Caller, audience: HolderKind | None) -> None:
     """Refuses callers of the wrong kind; None lets every kind in.
 

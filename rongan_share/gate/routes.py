@@ -60,11 +60,14 @@ class FrameSide:
         check_open: Checks the first message's form.
         read: Reads a frame together with the first message.
         read_ahead: Whether frame k+1 may be computed while frame k commits.
+        held_scope: What an idle stream needs of the agreement to stay open, by its first message;
+            None stands for that until it has come.
     """
 
     check_open: Callable[[Any], None]
     read: Callable[[Any, Any], Reading]
     read_ahead: bool
+    held_scope: Callable[[Any], Scope]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

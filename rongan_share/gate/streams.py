@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rongan_share.errors import Reason, RonganError
-from rongan_share.gate.walk import Peer, Pending, Walk
+from rongan_share.gate.held_streams import Decided, HeldStream
+from rongan_share.gate.walk import Peer, Walk
 from rongan_share.ledger.committer import Link
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from rongan_share.gate.routes import FrameSide, Route
-
-AHEAD_FRAMES = 4
-"""Frames of one stream that may be decided but not yet answered."""
-
-AHEAD_BYTES = 1 << 20
-"""Bytes of questions and answers that may wait for their turn; one that is larger waits alone."""
 
 
 class FrameRefused(Exception):  # noqa: N818 - carries a refusal, is none of the tree
@@ -54,39 +48,27 @@ class Arrival:
     parse: Callable[[], Message]
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """A frame on its way to the disk, or the refusal that ends the stream."""
-
-    frame_number: int
-    peer: Peer | None
-    pending: Pending | None
-    cause: Exception | None
-
-
 def answer_frames(
-    walk: Walk, route: Route, arrivals: Iterator[Arrival], *, streams: OpenStreams
+    walk: Walk, route: Route, arrivals: Iterator[Arrival], *, held: HeldStream
 ) -> Iterator[bytes]:
     """Answers the frames of one stream whose caller was let in.
 
     Raises:
         FrameRefused: A frame was refused, and later ones were neither evaluated nor charged; or the
-            hub stops.
+            stream was ended from outside.
     """
     side = route.frames
     if side is None:
         raise RonganError(Reason.RPC_NOT_SERVED)
-    decided = _decide_frames(walk, route, side, arrivals=arrivals)
-    if side.read_ahead:
-        decided = _ahead(decided, streams)
-    for item in decided:
+    decided = _decide_frames(walk, route, side, arrivals=arrivals, held=held)
+    for item in _beside(decided, held, ahead=side.read_ahead):
         encoded = _settle(walk, item)
         # A caller that does not read its answers pins this one, and nothing else of its frame.
         del item
         yield encoded
 
 
-def _settle(walk: Walk, item: _Decided) -> bytes:
+def _settle(walk: Walk, item: Decided) -> bytes:
     """Waits for a frame to be durable; returns its answer."""
     if item.pending is None:
         cause = item.cause or RonganError(Reason.INTERNAL)
@@ -98,8 +80,8 @@ def _settle(walk: Walk, item: _Decided) -> bytes:
 
 
 def _decide_frames(
-    walk: Walk, route: Route, side: FrameSide, *, arrivals: Iterator[Arrival]
-) -> Iterator[_Decided]:
+    walk: Walk, route: Route, side: FrameSide, *, arrivals: Iterator[Arrival], held: HeldStream
+) -> Iterator[Decided]:
     """Takes frame after frame up to its commit, and stops at the first refusal."""
     opening: Any = None
     after: Link | None = None
@@ -110,21 +92,24 @@ def _decide_frames(
             number, peer = 0, arrival.peer
             if opening is None:
                 opening = _read_open(side, arrival.parse())
+                held.scope = side.held_scope(opening)
                 continue
+            if not held.begin():
+                return
             frame = _read_frame(arrival.parse())
             number = frame.frame_number
             _verify_next(number, expected)
             expected = number + 1
             pending = walk.decide(route, peer, partial(side.read, opening, frame), after=after)
             after = pending.link
-            decided = _Decided(number, peer, pending, None)
+            decided = Decided(number, peer, pending, None)
             # Nor does it pin what the frame was read from.
             del arrival, frame, pending
             yield decided
             del decided
             number, peer = 0, None
     except Exception as error:  # noqa: BLE001 - handed to the gate, which knows what to do with it
-        yield _Decided(number, peer, None, error)
+        yield Decided(number, peer, None, error)
 
 
 def _verify_next(number: int, expected: int) -> None:
@@ -148,118 +133,19 @@ def _read_frame(message: Any) -> Any:  # noqa: ANN401 - a route's own message
     return message.frame
 
 
-def _ahead(decided: Iterator[_Decided], streams: OpenStreams) -> Iterator[_Decided]:
-    """Decides further frames in a thread of their own while earlier ones commit."""
-    waiting = _Waiting()
-    streams.add(waiting)
+def _beside(decided: Iterator[Decided], held: HeldStream, *, ahead: bool) -> Iterator[Decided]:
+    """Decides frames in a thread of the stream; ahead, while earlier ones commit."""
 
     def run() -> None:
         try:
-            for item in decided:
-                if not waiting.put(item):
+            while ahead or held.wait_until_asked():
+                item = next(decided, None)
+                if item is None or not held.put(item):
                     return
                 del item
         finally:
-            waiting.put(None)
+            held.put(None)
 
-    thread = threading.Thread(target=run, name="read-ahead", daemon=True)
+    thread = threading.Thread(target=run, name="frames", daemon=True)
     thread.start()
-    try:
-        yield from iter(waiting.take, None)
-    finally:
-        streams.discard(waiting)
-        waiting.end()
-
-
-class OpenStreams:
-    """The streams that are read ahead, so that a hub that stops need not wait for idle ones."""
-
-    def __init__(self) -> None:
-        self._waiting: set[_Waiting] = set()
-        self._ending = False
-        self._lock = threading.Lock()
-
-    def add(self, waiting: _Waiting) -> None:
-        """Notes a stream; one that comes too late is ended at once."""
-        with self._lock:
-            self._waiting.add(waiting)
-            if self._ending:
-                waiting.put_last(_stopping())
-
-    def discard(self, waiting: _Waiting) -> None:
-        """Forgets a stream that is over."""
-        with self._lock:
-            self._waiting.discard(waiting)
-
-    def end(self) -> None:
-        """Ends every stream behind the frames that are decided; partners then ask elsewhere.
-
-        A frame that is being decided may become durable and go unanswered, as when the line breaks.
-        Asked again it is not charged.
-        """
-        with self._lock:
-            self._ending = True
-            for waiting in self._waiting:
-                waiting.put_last(_stopping())
-
-
-def _stopping() -> _Decided:
-    return _Decided(0, None, None, RonganError(Reason.HUB_STOPPING, retry_after_seconds=1.0))
-
-
-class _Waiting:
-    """Decided frames that wait for the one before them to be answered: few, and not large."""
-
-    def __init__(self) -> None:
-        self._items: deque[tuple[_Decided | None, int]] = deque()
-        self._bytes = 0
-        self._ended = False
-        self._changed = threading.Condition()
-
-    def put(self, item: _Decided | None) -> bool:
-        """Adds a frame once there is room; returns False if the stream has ended meanwhile."""
-        size = _size_of(item)
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._has_room(size))
-            if self._ended:
-                return False
-            self._items.append((item, size))
-            self._bytes += size
-            self._changed.notify_all()
-        return True
-
-    def put_last(self, item: _Decided) -> None:
-        """Adds what ends the stream, whether there is room or not; nothing comes behind it."""
-        with self._changed:
-            if not self._ended:
-                self._ended = True
-                self._items.append((item, 0))
-                self._changed.notify_all()
-
-    def take(self) -> _Decided | None:
-        """Waits for the next frame, and takes it."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._items)
-            item, size = self._items.popleft()
-            self._bytes -= size
-            self._changed.notify_all()
-        return item
-
-    def end(self) -> None:
-        """Says that nothing more will be taken."""
-        with self._changed:
-            self._ended = True
-            self._changed.notify_all()
-
-    def _has_room(self, size: int) -> bool:
-        # One more is being settled, and another one is in the hands of whoever decides.
-        few = len(self._items) < AHEAD_FRAMES - 1
-        return not self._items or (few and self._bytes + size <= AHEAD_BYTES)
-
-
-def _size_of(item: _Decided | None) -> int:
-    """Returns about how many bytes a decided frame pins."""
-    if item is None or item.pending is None:
-        return 0
-    asked = sum(map(len, item.pending.reading.canonical))
-    return asked + item.pending.outcome.answer.ByteSize()
+    return iter(held.take, None)

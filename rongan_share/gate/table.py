@@ -94,6 +94,7 @@ def _verdict_routes() -> list[Route]:
                 check_open=questions.check_open,
                 read=lambda opening, frame: _own_canonical(questions.read_frame(opening, frame)),
                 read_ahead=True,
+                held_scope=questions.stream_scope,
             ),
             serve=verdict.answer_frame,
             **shared,
@@ -118,6 +119,8 @@ def _contribution_routes() -> list[Route]:
                 check_open=frames.check_open,
                 read=lambda opening, frame: _own_canonical(frames.read_frame(opening, frame)),
                 read_ahead=False,
+                # Whoever may still withdraw may hold a stream to do it on.
+                held_scope=open_scope,
             ),
             serve=contribution.accept_frame,
         ),

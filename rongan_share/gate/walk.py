@@ -19,12 +19,7 @@ from rongan_share.clock import monotonic_ns
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.gate.agreement import verify_scope
 from rongan_share.gate.entries import EntryParts, entry_maker
-from rongan_share.gate.identity import (
-    parse_claim,
-    verify_audience,
-    verify_claim,
-    verify_operator,
-)
+from rongan_share.gate.identity import parse_claim, verify_caller
 from rongan_share.gate.nonces import Nonces
 from rongan_share.gate.promotion import promoting
 from rongan_share.gate.quota import LastSeen, charge_of, refuse_early
@@ -33,7 +28,6 @@ from rongan_share.gate.registries import Registries
 from rongan_share.gate.routes import Question, Reading
 from rongan_share.ledger.committer import Charge, Committed, Committer, Link, Placement, Proposal
 from rongan_share.ledger.reader import Reader
-from rongan_share.model.partner import HolderKind
 from rongan_share.services.call import Call, put_placement
 from rongan_share.wire.days import shanghai_day
 
@@ -254,10 +248,7 @@ class Walk:
     ) -> Call:
         registry = self.registries.current(reader.transaction()) if known is None else known
         now = self.clock.now()
-        caller = verify_claim(self.claim(peer), registry, now=now)
-        verify_audience(caller, route.audience)
-        if caller.kind is HolderKind.OPERATOR:
-            verify_operator(caller, registry)
+        caller = verify_caller(self.claim(peer), registry, route.audience, now=now)
         return Call(
             caller=caller,
             registry=registry,

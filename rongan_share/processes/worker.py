@@ -22,6 +22,7 @@ from rongan_share.gate.handlers import Gate
 from rongan_share.gate.health import health_handlers
 from rongan_share.gate.refusals import RefusalBook
 from rongan_share.gate.registries import Registries
+from rongan_share.gate.sweeper import Sweeper
 from rongan_share.gate.table import route_table
 from rongan_share.gate.walk import Walk
 from rongan_share.ledger.cipher import TokenCipher, read_key
@@ -123,6 +124,7 @@ class Worker:
             admission=self._admission(),
         )
         self._streams = gate.streams
+        self._sweeper = Sweeper(ledger, self.walk.registries, clock, streams=gate.streams)
         self._health = health.HealthServicer()
         self._server = self._make_server(gate, shares_port=shares_port)
         self.port = 0
@@ -161,6 +163,7 @@ class Worker:
     def serve(self) -> None:
         """Answers calls from now on."""
         self._refusals.start()
+        self._sweeper.start()
         self._server.start()
         self._health.set("", health_pb2.HealthCheckResponse.SERVING)
 
@@ -170,6 +173,7 @@ class Worker:
         stopped = self._server.stop(grace_seconds)
         self._streams.end()
         stopped.wait()
+        self._sweeper.stop()
         self._refusals.stop()
 
     def close(self) -> None:

@@ -102,15 +102,23 @@ class VerdictQuestion(msgspec.Struct, frozen=True, kw_only=True):
 
     def scope(self) -> Scope:
         """Returns what the question needs of the agreement."""
-        terms = self.terms
-        batch = terms.channel is Channel.BATCH
-        return Scope(
-            purpose=terms.purpose,
-            channel=terms.channel,
-            product_line=ProductLine.BATCH if batch else ProductLine.SCREEN,
-            detail_level=terms.detail_level,
-            suite=terms.suite,
-        )
+        return _scope_of(self.terms)
+
+
+def stream_scope(opening: VerdictOpen | None) -> Scope:
+    """Returns what every frame of a stream needs of the agreement, by its first message."""
+    return Scope() if opening is None else _scope_of(_read_terms(opening, "open."))
+
+
+def _scope_of(terms: Terms) -> Scope:
+    batch = terms.channel is Channel.BATCH
+    return Scope(
+        purpose=terms.purpose,
+        channel=terms.channel,
+        product_line=ProductLine.BATCH if batch else ProductLine.SCREEN,
+        detail_level=terms.detail_level,
+        suite=terms.suite,
+    )
 
 
 def read_check(request: CheckSubjectRequest) -> VerdictQuestion:

@@ -58,6 +58,11 @@ class Refused(NamedTuple):
     reason: str
     metadata: dict[str, str]
 
+    def of_stream(self) -> Refused:
+        """Leaves the frame out: the stream may have been ended before its frame came."""
+        metadata = {key: text for key, text in self.metadata.items() if key != "frameNumber"}
+        return self._replace(metadata=metadata)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
