@@ -121,11 +121,11 @@ def _ask(world: World, over: threading.Event, rates: list[float]) -> None:
 
 
 def _finished(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir() if path.name.isdecimal()}
+    return {path.name for path in folder.glob("*/*") if path.name.isdecimal()}
 
 
 def _drafts(folder: Path) -> bool:
-    return any(path.name.startswith(".draft-") for path in folder.iterdir())
+    return any(path.name.startswith(".draft-") for path in folder.glob("*/*"))
 
 
 def _wait(done: Callable[[], object]) -> None:

@@ -142,7 +142,7 @@ class World:
     def frozen_sequence(self) -> int:
         """Up to where the listings are in frozen columns."""
         folder = self.settings.data_directory / FOLDER
-        return max(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+        return max(int(path.name) for path in folder.glob("*/*") if path.name.isdecimal())
 
     def start(self, *, workers: int = 1) -> None:
         """Starts the hub and waits until it serves.

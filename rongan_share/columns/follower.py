@@ -16,12 +16,13 @@ from rongan_share.columns.freeze import newest, open_up_to
 from rongan_share.columns.imported import LOOK_SECONDS, ImportedColumns
 from rongan_share.columns.journal_reader import JournalReader
 from rongan_share.columns.run import merge
-from rongan_share.columns.snapshot import Merging, Snapshot
+from rongan_share.columns.snapshot import Merging
 from rongan_share.errors import ForgottenError, Reason, RonganError
 from rongan_share.ledger.counters import get_list_sequence
 
 if TYPE_CHECKING:
     from rongan_share.columns.frozen import FrozenColumns
+    from rongan_share.columns.snapshot import Snapshot
     from rongan_share.ledger.environment import Ledger
 
 WAIT_SECONDS = 1.0
@@ -59,9 +60,9 @@ class Follower:
         self._ledger = ledger
         self._columns = columns
         self.imported = ImportedColumns(columns)
-        self._snapshot = Snapshot(0, (), columns.owner_keys)
+        self._snapshot = columns.empty()
         self._frozen = self._looked_at = 0
-        self._reader = JournalReader(ledger, self.imported)
+        self._reader = JournalReader(ledger, self.imported, recipher=columns.recipher)
         self._fault: RonganError | None = None
         self._wanted = 0
         self._stopping = False
@@ -80,12 +81,20 @@ class Follower:
         Raises:
             LedgerCorruptError: A frame's checksum does not match.
         """
-        self._begin()
+        self.open()
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Follows in threads of its own from now on."""
         for thread in self._threads:
             thread.start()
 
-    def _begin(self) -> None:
-        """Serves from the newest columns and all of the journal behind them."""
+    def open(self) -> None:
+        """Serves from the newest columns and all of the journal behind them.
+
+        Raises:
+            LedgerCorruptError: A frame's checksum does not match.
+        """
         self._looked_at = max(self._columns.sequences(), default=0)
         with self._ledger.read() as txn:
             # What comes after it is followed in service.
@@ -203,7 +212,7 @@ class Follower:
             return
         # Those that are damaged are looked at once, not over and over.
         self._looked_at = sequence
-        reader = JournalReader(self._ledger, self.imported)
+        reader = JournalReader(self._ledger, self.imported, recipher=self._columns.recipher)
         fresh = newest(self._ledger, self._columns)
         if fresh.sequence <= self._frozen:
             return
@@ -238,7 +247,7 @@ class Follower:
             fresh = self._reader.read_on(served, merging=merging)
         except ForgottenError:
             # This process had stood still for longer than columns and a compaction take.
-            self._begin()
+            self.open()
             return
         if fresh is not served:
             self._publish(fresh)

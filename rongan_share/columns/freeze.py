@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from rongan_share.clock import nanoseconds
 from rongan_share.columns.imported import ImportedColumns
 from rongan_share.columns.journal_reader import JournalReader
-from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.spilling import Spilling
 from rongan_share.errors import ForgottenError
 from rongan_share.ledger.compacted import get_forgotten
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from rongan_share.clock import Clock
     from rongan_share.columns.frozen import FrozenColumns, Manifest
+    from rongan_share.columns.snapshot import Snapshot
     from rongan_share.ledger.environment import Ledger
 
 LEAST_ROWS = 500_000
@@ -50,7 +50,7 @@ def newest(ledger: Ledger, columns: FrozenColumns) -> Snapshot:
         snapshot = columns.open(manifest)
         if snapshot is not None:
             return snapshot
-    return Snapshot(0, (), columns.owner_keys)
+    return columns.empty()
 
 
 def newest_sequence(ledger: Ledger, columns: FrozenColumns) -> int:
@@ -91,7 +91,7 @@ def open_up_to(
         LedgerCorruptError: Frames that were accepted are not there, or one is damaged.
     """
     while True:
-        reader = JournalReader(ledger, imported)
+        reader = JournalReader(ledger, imported, recipher=columns.recipher)
         snapshot = newest(ledger, columns)
         frozen_sequence = snapshot.sequence
         try:
@@ -111,14 +111,15 @@ def bring_near(ledger: Ledger, columns: FrozenColumns, clock: Clock) -> None:
     Raises:
         OSError: They cannot be written.
     """
-    if _is_near(ledger, columns):
+    if is_near(ledger, columns):
         return
     _log.info("columns are made before the start: the journal is far ahead of them")
     # Another process may have made them while this one waits for its turn.
     Freezer(ledger, columns, clock).freeze(Event(), unless_near=True)
 
 
-def _is_near(ledger: Ledger, columns: FrozenColumns) -> bool:
+def is_near(ledger: Ledger, columns: FrozenColumns) -> bool:
+    """Tells whether what columns leave to be read of the journal is little enough to be held."""
     begun = newest_sequence(ledger, columns)
     with ledger.read() as txn:
         head = get_list_sequence(txn)
@@ -191,12 +192,12 @@ class Freezer:
             ForgottenError: The journal was compacted meanwhile; it is worth trying again.
         """
         with self._columns.alone():
-            if unless_near and _is_near(self._ledger, self._columns):
+            if unless_near and is_near(self._ledger, self._columns):
                 return None
             return self._freeze(stopping)
 
     def _freeze(self, stopping: Event) -> Manifest | None:
-        reader = JournalReader(self._ledger, self._imported)
+        reader = JournalReader(self._ledger, self._imported, recipher=self._columns.recipher)
         snapshot = newest(self._ledger, self._columns)
         begun = snapshot.sequence
         with self._ledger.read() as txn:

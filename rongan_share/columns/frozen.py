@@ -15,25 +15,32 @@ import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from rongan_share.columns.column_files import digest_of, sync_folder, write_file
 from rongan_share.columns.merging import Merger, MergeStoppedError
+from rongan_share.columns.recipher import Recipher
 from rongan_share.columns.run_files import ColumnFile, map_run
 from rongan_share.columns.snapshot import FrozenPart, Snapshot
+from rongan_share.model.hub_key import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from threading import Event
 
     from rongan_share.columns.owner_keys import OwnerKeys
+    from rongan_share.ledger.cipher import TokenCipher
 
-FORMAT = 5
+FORMAT = 6
 """Format of the folders written now; others are not used, and go when new ones are written."""
 
 MANIFEST = "manifest.json"
+
+NO_CIPHERS: Mapping[int, TokenCipher] = MappingProxyType({})
+"""No hub key is at hand, so that all tokens must stand under the origin's."""
 
 _DRAFT = ".draft-"
 _log = logging.getLogger(__name__)
@@ -44,12 +51,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         hub_id: Whose journal.
+        epoch: Epoch whose tokens are found.
         key_id: Key under which their tokens are enciphered.
         owners: Tells the secret of their owner keys from any other.
         taxonomy_version: Taxonomy that ruled when they were written.
     """
 
     hub_id: str
+    epoch: int
     key_id: int
     owners: str
     taxonomy_version: int
@@ -65,6 +74,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         time_ns: When it was written, nanoseconds since 1970-01-01 UTC.
         seal: Checksum of that frame's journal value, in hex, so that it fits one journal only.
         epochs: Epochs of its tokens, ascending.
+        lacking: How many listings have no token of the origin's epoch, by contributor.
         token_shift: Shift of the buckets of the tokens' keys.
         owner_shift: Shift of the buckets of the owners' keys.
         files: Its columns by name.
@@ -76,24 +86,42 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     time_ns: int
     seal: str
     epochs: tuple[int, ...]
+    lacking: dict[int, int]
     token_shift: int
     owner_shift: int
     files: dict[str, ColumnFile]
 
 
 class FrozenColumns:
-    """The folder in which columns are kept, one folder a sequence.
+    """The folder in which the columns of one set of look-ups are kept, one folder a sequence.
 
     Args:
-        directory: Where; made when first written.
+        directory: Where; made when first written, and the folder around it too.
         origin: Whose columns.
         owner_keys: Makes the owner keys that are in them.
+        ciphers: Every hub key that is at hand, by its id.
+
+    Attributes:
+        target: What the set is made for.
+        recipher: Brings what is read of the journal under the key of the set.
     """
 
-    def __init__(self, directory: Path, origin: Origin, owner_keys: OwnerKeys) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        origin: Origin,
+        owner_keys: OwnerKeys,
+        ciphers: Mapping[int, TokenCipher] = NO_CIPHERS,
+    ) -> None:
         self.directory = directory
         self.origin = origin
         self.owner_keys = owner_keys
+        self.target = Target(origin.epoch, origin.key_id)
+        self.recipher = Recipher(origin.key_id, ciphers)
+
+    def empty(self) -> Snapshot:
+        """Returns a snapshot of nothing, to follow the journal from its beginning."""
+        return Snapshot(0, (), self.owner_keys, self.target)
 
     def sequences(self) -> list[int]:
         """Lists the sequences that there are columns of, newest first."""
@@ -125,7 +153,9 @@ class FrozenColumns:
             manifest.sequence,
             (run,),
             self.owner_keys,
+            self.target,
             FrozenPart(manifest.sequence, manifest.time_ns),
+            manifest.lacking,
         )
 
     def write(
@@ -144,7 +174,8 @@ class FrozenColumns:
         """
         with self.scratch() as draft:
             try:
-                merged = Merger(snapshot.runs, draft, stopping).write()
+                merger = Merger(snapshot.runs, draft, stopping, owner_keys=self.owner_keys)
+                merged = merger.write()
             except MergeStoppedError:
                 return None
             manifest = Manifest(
@@ -154,6 +185,7 @@ class FrozenColumns:
                 time_ns=time_ns,
                 seal=seal.hex(),
                 epochs=merged.epochs,
+                lacking=dict(snapshot.lacking),
                 token_shift=merged.shift,
                 owner_shift=merged.shift,
                 files=merged.files,
@@ -166,10 +198,15 @@ class FrozenColumns:
         sync_folder(self.directory)
         return manifest
 
+    def make(self) -> None:
+        """Makes the folder."""
+        for folder in (self.directory.parent, self.directory):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Waits until no other process writes columns, and keeps others from it."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
+        self.make()
         descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             # Let go by the system when the process ends, however it does.
@@ -181,7 +218,7 @@ class FrozenColumns:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Makes a folder for what is not finished; what is still in it afterwards is removed."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
+        self.make()
         draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=self.directory))
         try:
             yield draft
@@ -189,19 +226,11 @@ class FrozenColumns:
             shutil.rmtree(draft, ignore_errors=True)
 
     def is_ours(self) -> bool:
-        """Tells whether the folder is there, is no link, and only its owner may write into it."""
-        try:
-            status = self.directory.lstat()
-        except FileNotFoundError:
-            return False
-        ours = (
-            stat.S_ISDIR(status.st_mode)
-            and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            and status.st_uid == os.getuid()
-        )
-        if not ours:
-            _log.error("no folder for columns: %s", self.directory)
-        return ours
+        """Tells whether the folder is there, is no link, and only its owner may write into it.
+
+        So must be the folder around it, in which others could put one in its place.
+        """
+        return is_own_folder(self.directory.parent) and is_own_folder(self.directory)
 
     def _set_aside(self, sequence: int) -> None:
         """Takes a folder out of the way that was passed over, such as one of another key."""
@@ -222,3 +251,19 @@ class FrozenColumns:
 
     def _folder(self, sequence: int) -> Path:
         return self.directory / f"{sequence:020d}"
+
+
+def is_own_folder(folder: Path) -> bool:
+    """Tells whether a folder is there, is no link, and only its owner may write into it."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    ours = (
+        stat.S_ISDIR(status.st_mode)
+        and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        and status.st_uid == os.getuid()
+    )
+    if not ours:
+        _log.error("no folder for columns: %s", folder)
+    return ours

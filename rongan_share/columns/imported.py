@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rongan_share.columns.run_writer import WrittenRun
     from rongan_share.ledger.environment import Ledger, Transaction
     from rongan_share.ledger.segments import Segment
+    from rongan_share.model.hub_key import Target
 
 LOOK_SECONDS = 0.5
 """Time between looks for imports that wait for their commit."""
@@ -74,6 +75,11 @@ class ImportedColumns:
         self._opened: dict[bytes, tuple[str, Run | None]] = {}
         self._opening = threading.Lock()
 
+    @property
+    def target(self) -> Target:
+        """What set of look-ups they fit."""
+        return self._columns.target
+
     def look(self) -> None:
         """Opens those that wait for their commit, and forgets those that are gone."""
         waiting = set(self._named(_PREFIX))
@@ -88,6 +94,9 @@ class ImportedColumns:
         # Withdrawals of its listings may have left the journal since they were written.
         if get_forgotten(txn).sequence > segment.last_sequence or not self._columns.is_ours():
             return False
+        # Of another epoch or key its parts are read, each token as the set needs it.
+        if (segment.header.epoch, segment.header.key_id) != self._columns.target:
+            return False
         manifest = self._manifest(segment.import_id)
         return manifest is not None and manifest.content == segment.digest.hex()
 
@@ -101,7 +110,7 @@ class ImportedColumns:
 
     def draft(self, import_id: bytes) -> Path:
         """Makes the folder in which the columns of an import are written, empty."""
-        self._columns.directory.mkdir(mode=0o700, exist_ok=True)
+        self._columns.make()
         self.drop(import_id)
         folder = self._columns.directory / f"{_DRAFT}{import_id.hex()}"
         folder.mkdir(mode=0o700)

@@ -17,6 +17,7 @@ from rongan_share.ledger.segments import find_segment
 
 if TYPE_CHECKING:
     from rongan_share.columns.imported import ImportedColumns
+    from rongan_share.columns.recipher import Recipher
     from rongan_share.columns.run import Run
     from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.journal import JournalFrame
@@ -32,6 +33,7 @@ class JournalReader:
         ledger: The ledger.
         imported: Columns of imports; None where all is read as frames.
         most_frames: How many frames are read at once at most.
+        recipher: Brings tokens under the key of the set; None where they are taken as they stand.
     """
 
     def __init__(
@@ -40,10 +42,12 @@ class JournalReader:
         imported: ImportedColumns | None = None,
         *,
         most_frames: int = BATCH_FRAMES,
+        recipher: Recipher | None = None,
     ) -> None:
         self._ledger = ledger
         self._imported = imported
         self._most_frames = most_frames
+        self._recipher = recipher
         with ledger.read() as txn:
             self._known = get_forgotten(txn)
 
@@ -93,7 +97,7 @@ class JournalReader:
                 raise ForgottenError
             self._known = forgotten
             for frame in list_frames(txn, after, to_segment=True):
-                frames.append(frame)
+                frames.append(frame if self._recipher is None else self._recipher.frame(frame))
                 if len(frames) == self._most_frames:
                     return frames
             # Within one transaction, or what another process accepts meanwhile would seem lost.

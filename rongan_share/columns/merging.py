@@ -8,6 +8,9 @@ import numpy as np
 
 from rongan_share.columns.homes import Home, homes_of, rows_at
 from rongan_share.columns.key_index import KeyIndex, bucket_bits
+from rongan_share.columns.key_spill import Keys
+from rongan_share.columns.rekeyed import RekeyedKeys
+from rongan_share.columns.rows import pick_rows
 from rongan_share.columns.run import STRETCH_DTYPE
 from rongan_share.columns.run_files import KEY_BITS, ColumnFile, finish, write_index, writer_of
 
@@ -18,9 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from rongan_share.columns.owner_keys import OwnerKeys
     from rongan_share.columns.run import Run
-
-_NO_PLACES = np.zeros(0, np.uint32)
 
 
 class MergeStoppedError(Exception):
@@ -65,6 +67,7 @@ class Merger:
         runs: All runs of a snapshot, oldest first.
         folder: Where to write; it holds none of the files yet.
         stopping: Set when the hub stops; looked at before each chunk.
+        owner_keys: Makes the keys of the second index.
         chunk: How much is done at once.
     """
 
@@ -74,6 +77,7 @@ class Merger:
         folder: Path,
         stopping: Event | None,
         *,
+        owner_keys: OwnerKeys,
         chunk: Chunk = IN_SERVICE,
     ) -> None:
         self._folder = folder
@@ -82,6 +86,7 @@ class Merger:
         self._homes = homes_of(runs)
         self._count = sum(home.live for home in self._homes)
         self._files: dict[str, ColumnFile] = {}
+        self._rekeyed = RekeyedKeys(folder, owner_keys)
 
     def write(self) -> Merged:
         """Writes every file through to the disk.
@@ -91,10 +96,11 @@ class Merger:
             OSError: Something could not be written.
             RonganError: STORE_CORRUPT, the runs do not fit one another.
         """
-        epochs = self._write_rows()
-        bits = bucket_bits(self._count)
-        self._write_index("token", bits, lambda run: run.tokens)
-        self._write_index("owner", bits, lambda run: run.owners)
+        with self._rekeyed:
+            epochs = self._write_rows()
+            bits = bucket_bits(self._count)
+            self._write_index("token", bits, lambda run: run.tokens)
+            self._write_index("owner", bits, lambda run: run.owners)
         return Merged(self._files, epochs, KEY_BITS - bits)
 
     def _write_rows(self) -> tuple[int, ...]:
@@ -102,12 +108,13 @@ class Merger:
         stretches = _Stretches()
         with writer_of(self._folder, "rows") as file:
             for place, home in enumerate(self._homes):
-                end = home.run.row_count
-                for begin in range(home.first, end, self._chunk.rows):
+                for begin in range(home.first, home.run.row_count, self._chunk.rows):
                     self._look_up()
-                    rows = rows_at(
-                        self._homes, place, begin, end=min(begin + self._chunk.rows, end)
-                    )
+                    end = min(begin + self._chunk.rows, home.run.row_count)
+                    rows = rows_at(self._homes, place, begin, end=end)
+                    rekeyed = home.find_rekeyed(begin, end)
+                    if rekeyed is not None:
+                        self._rekeyed.add(pick_rows(rows, rekeyed), rekeyed + file.count)
                     file.append(rows)
                     stretches.append(rows["contributor"])
                     epochs |= _epochs_of(rows)
@@ -121,20 +128,21 @@ class Merger:
         indexes = [index_of(home.run) for home in self._homes]
         total = sum(index.keys.size for index in indexes)
         range_bits = min((total // self._chunk.keys).bit_length(), bits)
-        ranges = self._ranges(indexes, range_bits)
+        ranges = self._ranges(indexes, range_bits, self._rekeyed.ranges(name, range_bits))
         self._files |= write_index(
             self._folder, name, ranges=ranges, bits=bits, range_bits=range_bits
         )
 
     def _ranges(
-        self, indexes: Sequence[KeyIndex], range_bits: int
+        self, indexes: Sequence[KeyIndex], range_bits: int, rekeyed: Iterator[Keys]
     ) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
         """Yields the keys of each range that remain, merged, and their new places."""
         at = [0] * len(indexes)
         for number in range(1 << range_bits):
             self._look_up()
             ends = [_end_of(index.keys, number + 1, range_bits) for index in indexes]
-            yield _merge_ranges(self._homes, indexes, list(zip(at, ends, strict=True)))
+            ranges = list(zip(at, ends, strict=True))
+            yield _merge_ranges(self._homes, indexes, ranges, rekeyed=next(rekeyed))
             at = ends
 
     def _look_up(self) -> None:
@@ -190,10 +198,14 @@ def _end_of(keys: NDArray[np.uint64], number: int, bits: int) -> int:
 
 
 def _merge_ranges(
-    homes: Sequence[Home], indexes: Sequence[KeyIndex], ranges: Sequence[tuple[int, int]]
+    homes: Sequence[Home],
+    indexes: Sequence[KeyIndex],
+    ranges: Sequence[tuple[int, int]],
+    *,
+    rekeyed: Keys,
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """Merges ranges of keys of all runs; returns those that remain and their new places."""
-    keys, order = [_NO_PLACES.astype(np.uint64)], [_NO_PLACES]
+    keys, order = [rekeyed.keys], [rekeyed.places]
     for home, index, (begin, end) in zip(homes, indexes, ranges, strict=True):
         if begin == end:
             continue
@@ -202,7 +214,7 @@ def _merge_ranges(
             some = index.keys[begin:end]
             keys.append(some if stays is None else some[stays])
             order.append(places)
-    if len(keys) == 2:  # noqa: PLR2004 - of one run only, behind the empty one
+    if len(keys) == 2 and not rekeyed.keys.size:  # noqa: PLR2004 - of one run only
         return keys[1], order[1]
     joined = np.concatenate(keys)
     # Sorted runs one behind the other: a stable sort finds them and merges.

@@ -52,6 +52,8 @@ class Run(NamedTuple):
         stretches: Rows by contributor, then place (STRETCH_DTYPE).
         id_base: What is added to the ids in `rows` to give listing ids; `replaced` has it already.
         on_disk: Whether its columns are files, which are never merged while look-ups are served.
+        rekeyed: Ids of listings of older runs whose token is another one since, ascending; whether
+            they live is not said.
     """
 
     rows: NDArray[np.void]
@@ -61,6 +63,7 @@ class Run(NamedTuple):
     stretches: NDArray[np.void]
     id_base: int = 0
     on_disk: bool = False
+    rekeyed: NDArray[np.uint64] = NO_IDS
 
     @staticmethod
     def of_rows(
@@ -69,6 +72,7 @@ class Run(NamedTuple):
         *,
         owner_keys: OwnerKeys,
         id_base: int = 0,
+        rekeyed: NDArray[np.uint64] = NO_IDS,
     ) -> Run:
         """Makes a run of listings and builds its indexes.
 
@@ -77,6 +81,7 @@ class Run(NamedTuple):
             replaced: Ids of listings in older runs that no longer hold there, ascending.
             owner_keys: Makes the keys of the second index.
             id_base: From where the ids in `rows` are counted.
+            rekeyed: Ids of those of `replaced` that have another token since, ascending.
         """
         return Run(
             read_only(rows),
@@ -85,6 +90,7 @@ class Run(NamedTuple):
             KeyIndex.of_rows(owner_keys.of_rows(rows)),
             stretches_of(rows["contributor"]),
             id_base,
+            rekeyed=read_only(rekeyed),
         )
 
     @property
@@ -209,6 +215,7 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
         bottom: Whether nothing lies below `older`, so that no replaced ids need be remembered.
     """
     replaced = NO_IDS if bottom else np.union1d(older.replaced, newer.replaced)
+    rekeyed = NO_IDS if bottom else _united(older.rekeyed, newer.rekeyed)
     gone = older.find_ids(newer.replaced)
     gone = gone[gone >= 0]
     places: NDArray[np.uint32] | None = None
@@ -231,7 +238,21 @@ def merge(older: Run, newer: Run, *, bottom: bool) -> Run:
         tokens = tokens._replace(order=read_only(place[tokens.order]))
         owners = owners._replace(order=read_only(place[owners.order]))
     stretches = stretches_of(rows["contributor"])
-    return Run(read_only(rows), read_only(replaced), tokens, owners, stretches)
+    return Run(
+        read_only(rows),
+        read_only(replaced),
+        tokens,
+        owners,
+        stretches,
+        rekeyed=read_only(rekeyed),
+    )
+
+
+def _united(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Joins ascending ids; mostly there are none of one kind, and nothing is sorted."""
+    if not some.size:
+        return others
+    return np.union1d(some, others) if others.size else some
 
 
 def token_keys(tokens: NDArray[np.bytes_]) -> NDArray[np.uint64]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from rongan_share.columns.column_files import map_column
 from rongan_share.columns.key_index import bucket_bits
+from rongan_share.columns.key_spill import RANGE_BITS, Keys, KeySpill
 from rongan_share.columns.run import STRETCH_DTYPE, token_keys
 from rongan_share.columns.run_files import KEY_BITS, ColumnFile, finish, write_index, writer_of
 from rongan_share.model.listing import LISTING_DTYPE
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rongan_share.columns.owner_keys import OwnerKeys
-
-RANGE_BITS = 8
-"""Bits of a key that say in which of the ranges it lies that are sorted one at a time."""
-
-SPILL_DTYPE = np.dtype([("key", "<u8"), ("place", "<u4")])
-"""A key that was set aside, and the place of its row."""
 
 _PLACE_BITS = 32
 
@@ -61,50 +56,6 @@ class WrittenRun(NamedTuple):
         return self.shift
 
 
-class _Spill:
-    """Keys that are set aside, block by block, each block ordered by the ranges of its keys."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("xb")
-        self._blocks: list[NDArray[np.int64]] = []
-        self.count = 0
-
-    def add(self, keys: NDArray[np.uint64], first_place: int) -> None:
-        """Sets keys of neighbouring rows aside."""
-        ranges = (keys >> np.uint64(KEY_BITS - RANGE_BITS)).astype(np.uint8)
-        # Of single bytes a stable sort counts, in one pass.
-        order = np.argsort(ranges, kind="stable")
-        block = np.empty(keys.size, SPILL_DTYPE)
-        block["key"] = keys[order]
-        block["place"] = (order + first_place).astype(np.uint32)
-        self._file.write(block.view(np.uint8).data)
-        ends = np.cumsum(np.bincount(ranges, minlength=1 << RANGE_BITS))
-        self._blocks.append(np.concatenate(([0], ends)) + self.count)
-        self.count += keys.size
-
-    def ranges(self, bits: int) -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
-        """Yields the keys of each range, sorted, and the place of each.
-
-        Args:
-            bits: First bits of a key that tell its range, up to RANGE_BITS.
-        """
-        self._file.flush()
-        keys = map_column(self.path, SPILL_DTYPE, self.count)
-        width = 1 << RANGE_BITS - bits
-        for at in range(0, 1 << RANGE_BITS, width):
-            pieces = [keys[ends[at] : ends[at + width]] for ends in self._blocks] or [keys]
-            joined = np.concatenate([piece["key"] for piece in pieces])
-            places = np.concatenate([piece["place"] for piece in pieces])
-            order = np.argsort(joined)
-            yield joined[order], places[order]
-
-    def close(self) -> None:
-        """Removes what was set aside."""
-        self._file.close()
-        self.path.unlink(missing_ok=True)
-
-
 class RunWriter:
     """Writes the run of one contributor's new rows into a folder.
 
@@ -118,7 +69,7 @@ class RunWriter:
         self._owner_keys = owner_keys
         self._ending = ExitStack()
         self._rows = self._ending.enter_context(writer_of(folder, "rows"))
-        self._spills = {name: _Spill(folder / f"{name}.spill") for name in ("token", "owner")}
+        self._spills = {name: KeySpill(folder / f"{name}.spill") for name in ("token", "owner")}
         for spill in self._spills.values():
             self._ending.callback(spill.close)
         self._count = 0
@@ -136,8 +87,9 @@ class RunWriter:
             return
         self._contributor = int(rows["contributor"][0])
         self._rows.append(rows)
-        self._spills["token"].add(token_keys(rows["token"]), self._count)
-        self._spills["owner"].add(self._owner_keys.of_rows(rows), self._count)
+        places = np.arange(self._count, self._count + rows.size, dtype=np.uint32)
+        self._spills["token"].add(token_keys(rows["token"]), places)
+        self._spills["owner"].add(self._owner_keys.of_rows(rows), places)
         self._count += rows.size
 
     def finish(self) -> WrittenRun:
@@ -178,7 +130,7 @@ class RunWriter:
         """Writes one index; `look` is shown the keys and places of each range."""
         range_bits = min(RANGE_BITS, bits)
 
-        def shown() -> Iterator[tuple[NDArray[np.uint64], NDArray[np.uint32]]]:
+        def shown() -> Iterator[Keys]:
             for some in self._spills[name].ranges(range_bits):
                 look(*some)
                 yield some

@@ -5,7 +5,7 @@ This is the interface of look-ups. Readers hold a snapshot for one answer and ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +18,13 @@ from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import LISTING_DTYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
     from rongan_share.columns.owner_keys import OwnerKeys
     from rongan_share.columns.view import View
+    from rongan_share.model.hub_key import Target
 
 MERGE_RATIO = 4
 """A run is merged into the one below it unless that is at least this many times larger."""
@@ -68,13 +69,18 @@ class Snapshot:
         sequence: The last frame that is in it.
         runs: Oldest first; a newer run overrules older ones.
         owner_keys: Makes the keys by which contributors' own listings are found.
+        target: Tokens of which epoch it is found by, and the hub key that they stand under.
         frozen: What the oldest run was written as; None if none of them is files.
+        lacking: How many live listings, expired or not, have no token of the target's epoch, by
+            contributor's partner number; those that have none are not named.
     """
 
     sequence: int
     runs: tuple[Run, ...]
     owner_keys: OwnerKeys
+    target: Target
     frozen: FrozenPart | None = None
+    lacking: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def listing_count(self) -> int:
@@ -87,6 +93,11 @@ class Snapshot:
             )
             count += run.row_count - int(np.count_nonzero(run.find_ids(replaced) >= 0))
         return count
+
+    @property
+    def lacking_count(self) -> int:
+        """Number of live listings that have no token of the target's epoch."""
+        return sum(self.lacking.values())
 
     @property
     def frozen_count(self) -> int:
@@ -196,6 +207,13 @@ class Snapshot:
         Raises:
             RonganError: STORE_CORRUPT, a listing does not live here.
         """
+        rows = self.find_rows(listing_ids)
+        if (rows["listing_id"] != listing_ids).any():
+            raise RonganError(Reason.STORE_CORRUPT)
+        return rows
+
+    def find_rows(self, listing_ids: NDArray[np.uint64]) -> NDArray[np.void]:
+        """Returns the present rows of listings; all zeros for one that does not live here."""
         rows = np.zeros(listing_ids.size, LISTING_DTYPE)
         missing = np.ones(listing_ids.size, np.bool_)
         for run in reversed(self.runs):
@@ -203,8 +221,6 @@ class Snapshot:
             found = missing & (position >= 0)
             rows[found] = run.pick(position[found])
             missing &= ~found & ~run.replaces(listing_ids)
-        if (rows["listing_id"] != listing_ids).any():
-            raise RonganError(Reason.STORE_CORRUPT)
         return rows
 
     def extend(self, run: Run, sequence: int, *, merging: Merging = AT_ONCE) -> Snapshot:
@@ -217,6 +233,10 @@ class Snapshot:
             newer, older = runs.pop(), runs.pop()
             runs.append(merge(older, newer, bottom=not runs))
         return replace(self, sequence=sequence, runs=tuple(runs))
+
+    def with_lacking(self, lacking: Mapping[int, int]) -> Snapshot:
+        """Returns the snapshot with as many listings that lack a token of the target's epoch."""
+        return self if lacking is self.lacking else replace(self, lacking=lacking)
 
     def with_file(self, run: Run, sequence: int) -> Snapshot:
         """Returns the snapshot with a run on top whose columns are files."""

@@ -95,6 +95,7 @@ class Spilling:
             self._index(run.owners),
             self._column(run.stretches, STRETCH_DTYPE),
             run.id_base,
+            rekeyed=self._column(run.rekeyed, np.dtype("<u8")),
         )
 
     def _index(self, index: KeyIndex) -> KeyIndex:

@@ -12,6 +12,7 @@ from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.view import View, bit_table
+from rongan_share.model.hub_key import Target
 from rongan_share.model.listing import LISTING_DTYPE
 from rongan_share.wire.frames import TOKEN_BYTES
 
@@ -29,7 +30,8 @@ def warm_up() -> None:
     rows = np.zeros(_ROWS, LISTING_DTYPE)
     rows["listing_id"] = np.arange(1, _ROWS + 1)
     rows["token"] = _TOKEN
-    snapshot = Snapshot(1, (Run.of_rows(rows, NO_IDS, owner_keys=owner_keys),), owner_keys)
+    run = Run.of_rows(rows, NO_IDS, owner_keys=owner_keys)
+    snapshot = Snapshot(1, (run,), owner_keys, Target(0, 0))
     for count in (1, FEW + 1):
         snapshot.judge(_TOKEN * count, np.ones(count, np.bool_), _everything())
     one = rows[:1]

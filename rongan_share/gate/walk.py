@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from rongan_share.clock import Clock
-    from rongan_share.columns.follower import Follower
+    from rongan_share.columns.followers import Followers
     from rongan_share.gate.routes import Route
     from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.promise import Promise
@@ -104,7 +105,7 @@ class Walk:
     """Everything that the steps need, put together at start."""
 
     ledger: Ledger
-    follower: Follower
+    followers: Followers
     committer: Committer
     clock: Clock
     hub: HubFacts
@@ -249,6 +250,7 @@ class Walk:
         registry = self.registries.current(reader.transaction()) if known is None else known
         now = self.clock.now()
         caller = verify_caller(self.claim(peer), registry, route.audience, now=now)
+        coming = registry.coming_target
         return Call(
             caller=caller,
             registry=registry,
@@ -256,7 +258,8 @@ class Walk:
             day=shanghai_day(now),
             reader=reader,
             first_try=known is not None,
-            snapshot=self.follower.snapshot,
+            snapshot=partial(self.followers.snapshot, registry.target),
+            coming_snapshot=None if coming is None else partial(self.followers.snapshot, coming),
             hub=self.hub,
         )
 

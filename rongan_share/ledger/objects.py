@@ -18,7 +18,7 @@ from rongan_share.ledger.counters import get_generation
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.model.agreement import Agreement, AgreementState
 from rongan_share.model.epoch import Epoch, EpochState
-from rongan_share.model.hub_key import HubKey
+from rongan_share.model.hub_key import HubKey, Target
 from rongan_share.model.issuance import Issuance
 from rongan_share.model.partner import Certificate, Operator, Partner
 from rongan_share.model.registry import Registry
@@ -140,6 +140,28 @@ def load_registry(txn: Transaction) -> Registry:
         epochs=epochs,
         hub_key=_hub_key(txn),
     )
+
+
+def load_targets(txn: Transaction) -> list[Target]:
+    """Reads what sets of look-ups are made for: the one answers come from, then one that comes.
+
+    Raises:
+        LedgerCorruptError: As of `load_registry`.
+    """
+    epochs = _epochs(txn)
+    registry = Registry(
+        generation=get_generation(txn),
+        partners={},
+        agreements={},
+        newest_versions={},
+        certificates={},
+        operators={},
+        epoch=_current(epochs),
+        epochs=epochs,
+        hub_key=_hub_key(txn),
+    )
+    coming = registry.coming_target
+    return [registry.target] if coming is None else [registry.target, coming]
 
 
 def update_registry(txn: Transaction, before: Registry) -> Registry:

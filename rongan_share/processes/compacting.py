@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
-    from rongan_share.columns.frozen import FrozenColumns
     from rongan_share.config import Settings
     from rongan_share.ledger.compacted import Compacted
     from rongan_share.ledger.environment import Ledger
+    from rongan_share.processes.column_folder import ColumnSets
 
 DAY_NS = 86_400 * 1_000_000_000
 """Time between passes, and the unit of retention: a day later there is a day more to drop."""
@@ -33,7 +33,7 @@ class Compacting:
     Args:
         settings: Say how long what has ended is kept.
         ledger: The ledger.
-        columns: Frozen columns; what they do not hold yet is left alone.
+        sets: Frozen columns; what they do not hold yet is left alone.
         clock: The hub's clock.
         monotonic: Nanoseconds of a clock that nobody sets.
     """
@@ -42,16 +42,16 @@ class Compacting:
         self,
         settings: Settings,
         ledger: Ledger,
-        columns: FrozenColumns,
+        sets: ColumnSets,
         *,
         clock: Clock,
         monotonic: Callable[[], int] = monotonic_ns,
     ) -> None:
-        self._expiring = Expiring(settings, ledger, columns, clock=clock)
+        self._expiring = Expiring(settings, ledger, sets, clock=clock)
         self._believing = Believing(ledger, monotonic)
         self._retention_ns = settings.retention.ended_days * DAY_NS
         self._ledger = ledger
-        self._columns = columns
+        self._sets = sets
         self._clock = clock
 
     def round(self, stopping: Event) -> Compacted | None:
@@ -65,7 +65,7 @@ class Compacting:
         if before.time_ns and now_ns < before.time_ns + DAY_NS:
             return None
         # Readers who begin with columns never go back behind them.
-        through = newest_sequence(self._ledger, self._columns)
+        through = self._frozen_through()
         if not through:
             return None
         expired_count = self._expiring.round(now, stopping)
@@ -80,3 +80,10 @@ class Compacting:
                 done.freed_bytes - before.freed_bytes,
             )
         return done
+
+    def _frozen_through(self) -> int:
+        """Returns up to where the columns of every set reach that has any; 0 if none has."""
+        reached = [
+            newest_sequence(self._ledger, self._sets.of(target)) for target in self._sets.targets()
+        ]
+        return min((sequence for sequence in reached if sequence), default=0)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rongan_share.config import Settings
     from rongan_share.ledger.environment import Ledger, Transaction
     from rongan_share.model.registry import Registry
+    from rongan_share.processes.column_folder import ColumnSets
 
 EXPIRED = "hub/listings_expired"
 """Entered with each frame of withdrawals."""
@@ -57,17 +58,16 @@ class Expiring:
     Args:
         settings: Say for how long.
         ledger: The ledger.
-        columns: Frozen columns.
+        sets: Frozen columns.
         clock: The hub's clock.
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, columns: FrozenColumns, *, clock: Clock
+        self, settings: Settings, ledger: Ledger, sets: ColumnSets, *, clock: Clock
     ) -> None:
         self._days = settings.retention.expired_days
-        self._key_id = settings.keys.hub_key_id
         self._ledger = ledger
-        self._columns = columns
+        self._sets = sets
         self._clock = clock
         self._last: dict[int, int] = {}
 
@@ -82,34 +82,37 @@ class Expiring:
         """
         committer = Committer(self._ledger, self._clock, lambda _sequence: None)
         committer.start()
+        columns = self._sets.serving()
         try:
-            with self._columns.scratch() as folder:
-                snapshot = self._read(Spilling(folder, newest(self._ledger, self._columns)))
+            with columns.scratch() as folder:
+                spilling = Spilling(folder, newest(self._ledger, columns))
+                snapshot = self._read(spilling, columns)
                 before = shanghai_day(now) - self._days
                 return sum(
-                    self._withdraw(committer, rows, snapshot.sequence)
+                    self._withdraw(committer, rows, snapshot)
                     for rows in _expired_frames(snapshot, before)
                     if not stopping.is_set()
                 )
         finally:
             committer.stop()
 
-    def _read(self, spilling: Spilling) -> Snapshot:
-        reader = JournalReader(self._ledger, ImportedColumns(self._columns))
+    def _read(self, spilling: Spilling, columns: FrozenColumns) -> Snapshot:
+        imported = ImportedColumns(columns)
+        reader = JournalReader(self._ledger, imported, recipher=columns.recipher)
         while spilling.read_on(reader):
             pass
         return spilling.snapshot
 
-    def _withdraw(self, committer: Committer, rows: NDArray[np.void], known: int) -> int:
+    def _withdraw(self, committer: Committer, rows: NDArray[np.void], known: Snapshot) -> int:
         number, count = int(rows["contributor"][0]), int(rows.size)
         with self._ledger.read() as txn:
             registry = load_registry(txn)
-        packed = self._pack(rows, registry)
+        packed = self._pack(rows, registry, key_id=known.target.key_id)
         ours = self._last.get(number, 0)
 
         def expect(txn: Transaction) -> None:
             # Its own frames may have renewed some of them, ours name others.
-            if get_last_of_partner(txn, number) > max(known, ours):
+            if get_last_of_partner(txn, number) > max(known.sequence, ours):
                 raise MovedError
 
         def write(txn: Transaction, placement: Placement) -> None:
@@ -131,10 +134,10 @@ class Expiring:
             return 0
         return count
 
-    def _pack(self, rows: NDArray[np.void], registry: Registry) -> PackedFrame:
+    def _pack(self, rows: NDArray[np.void], registry: Registry, *, key_id: int) -> PackedFrame:
         count = int(rows.size)
         header = RowsHeader(
-            key_id=self._key_id,
+            key_id=key_id,
             suite=registry.epoch.suite,
             epoch=int(rows["epoch"][0]),
             next_epoch=0,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rongan_share.columns.follower import Follower
+    from rongan_share.columns.followers import Followers
     from rongan_share.gate.routes import Route
     from rongan_share.gate.walk import Walk
     from rongan_share.ledger.committer import Committer
@@ -71,7 +72,12 @@ class Hub:
     @property
     def follower(self) -> Follower:
         """What its look-ups see."""
-        return self._worker.follower
+        return self._worker.followers.serving
+
+    @property
+    def followers(self) -> Followers:
+        """What the look-ups of every set see."""
+        return self._worker.followers
 
     @property
     def committer(self) -> Committer:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import Clock, monotonic_ns
-from rongan_share.columns.freeze import Freezer
-from rongan_share.processes.column_folder import frozen_columns
+from rongan_share.processes.column_folder import column_sets
 from rongan_share.processes.compacting import Compacting
+from rongan_share.processes.freezing import Freezing
 from rongan_share.processes.housekeeping import Housekeeping
 
 if TYPE_CHECKING:
@@ -47,16 +47,15 @@ class Chore:
 
 def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Chore]:
     """Names every chore of a hub; what else is to be kept is one more row."""
-    columns = frozen_columns(settings, ledger)
-    freezer = Freezer(ledger, columns, clock)
-    compacting = Compacting(settings, ledger, columns, clock=clock)
+    sets = column_sets(settings, ledger)
+    compacting = Compacting(settings, ledger, sets, clock=clock)
     return [
         Chore(
             "housekeeping",
             HOUSEKEEPING_SECONDS,
             Housekeeping(ledger, clock, settings.data_directory).round,
         ),
-        Chore("columns", COLUMNS_SECONDS, freezer.round),
+        Chore("columns", COLUMNS_SECONDS, Freezing(ledger, sets, clock).round),
         Chore("compaction", COMPACTION_SECONDS, compacting.round),
     ]
 

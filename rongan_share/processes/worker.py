@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2
 
 from rongan_share import __version__
 from rongan_share.columns import kernel
-from rongan_share.columns.follower import Follower
+from rongan_share.columns.followers import Followers
 from rongan_share.columns.freeze import bring_near
 from rongan_share.columns.warm_up import warm_up
 from rongan_share.errors import StartRefusedError
@@ -29,7 +29,7 @@ from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.committer import Committer
 from rongan_share.ledger.counters import get_hub_id, get_key_check
 from rongan_share.ledger.side_keys import SideKeys
-from rongan_share.processes.column_folder import columns_under
+from rongan_share.processes.column_folder import ColumnSets, KeyAtHand
 from rongan_share.processes.epoch_keys import EpochKeys
 from rongan_share.processes.listener import (
     ListenerCredentials,
@@ -102,18 +102,19 @@ class Worker:
         data = settings.data_directory
         key = read_key(settings.keys.hub_key, data_directory=data)
         epoch_keys = EpochKeys(settings.keys.epoch_keys, data_directory=data)
-        side_keys = SideKeys(key)
-        self._columns = columns_under(side_keys, settings, ledger)
+        key_id = settings.keys.hub_key_id
+        at_hand = KeyAtHand(TokenCipher(key, key_id=key_id), SideKeys(key))
+        self._sets = ColumnSets(settings, ledger, {key_id: at_hand})
         self._clock = clock
-        self.follower = Follower(ledger, self._columns)
-        self.committer = Committer(ledger, clock, self.follower.announce)
+        self.followers = Followers(ledger, self._sets.of)
+        self.committer = Committer(ledger, clock, self.followers.announce)
         self._refusals = RefusalBook(self.committer, clock)
         self.walk = Walk(
             ledger=ledger,
-            follower=self.follower,
+            followers=self.followers,
             committer=self.committer,
             clock=clock,
-            hub=self._facts(key, side_keys, epoch_keys=epoch_keys, started=started),
+            hub=self._facts(at_hand, epoch_keys=epoch_keys, started=started),
             registries=Registries(),
         )
         self._verify_keys(epoch_keys)
@@ -141,9 +142,10 @@ class Worker:
         warm_up()
         # What was started is stopped in the opposite order, whatever fails on the way.
         with self._ending.pop_all() as ending:
-            bring_near(self._ledger, self._columns, self._clock)
-            self.follower.start()
-            ending.callback(self.follower.stop)
+            for target in self._sets.targets():
+                bring_near(self._ledger, self._sets.of(target), self._clock)
+            self.followers.start()
+            ending.callback(self.followers.stop)
             self.committer.start()
             ending.callback(self.committer.stop)
             self._ending = ending.pop_all()
@@ -180,9 +182,7 @@ class Worker:
         """Commits what is queued and ends what `prepare` began."""
         self._ending.close()
 
-    def _facts(
-        self, key: bytes, side_keys: SideKeys, *, epoch_keys: EpochKeys, started: datetime
-    ) -> HubFacts:
+    def _facts(self, key: KeyAtHand, *, epoch_keys: EpochKeys, started: datetime) -> HubFacts:
         with self._ledger.read() as txn:
             hub_id = get_hub_id(txn)
         signer = self._settings.signer
@@ -195,8 +195,8 @@ class Worker:
             trust_domain=self._settings.trust_domain,
             clock_offset_seconds=self._settings.clock.offset_seconds,
             taxonomy=packaged_taxonomy(),
-            cipher=TokenCipher(key, key_id=self._settings.keys.hub_key_id),
-            side_keys=side_keys,
+            cipher=key.cipher,
+            side_keys=key.side_keys,
             epoch_key=epoch_keys.read,
             client_issuer_der=issuer.public_bytes(Encoding.DER),
             hub_issuer_der=hub_issuer.public_bytes(Encoding.DER),

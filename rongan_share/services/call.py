@@ -87,6 +87,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         reader: Opens the ledger as it stands, for this item only.
         first_try: Whether what the commit checks anyway may be taken for granted.
         snapshot: Gives the look-ups, waiting for a sequence where one is named.
+        coming_snapshot: Gives those that answers will come from after a change that goes on, in the
+            same way; None without one. STALE_SNAPSHOT while they are being made.
         hub: What belongs to the hub itself.
     """
 
@@ -97,6 +99,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     reader: Reader
     first_try: bool
     snapshot: Callable[[int], Snapshot]
+    coming_snapshot: Callable[[int], Snapshot] | None = None
     hub: HubFacts
 
     @property

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from rongan_share.columns.freeze import newest
-from rongan_share.processes.column_folder import FOLDER
 from tests.support.freezing import columns_of, freeze
 from tests.support.hub import running_hub
 from tests.support.processes import ROOT
@@ -55,7 +54,7 @@ def test_freeze_killed_at_any_moment(tmp_path: Path) -> None:
     with running_hub(tmp_path / "home") as hub:
         giver, asker = hub.partner("bank-a"), hub.partner("bank-b")
         columns = columns_of(hub)
-        folder = hub.settings.data_directory / FOLDER
+        folder = columns.directory
         listed = [Row(token=fresh(), reference=fresh()) for _ in range(ROWS)]
         for frame in range(FRAMES):
             contribute(giver, listed[frame * ROWS // FRAMES : (frame + 1) * ROWS // FRAMES])

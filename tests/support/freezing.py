@@ -6,13 +6,18 @@ import threading
 
 from rongan_share.columns.freeze import Freezer
 from rongan_share.columns.frozen import FrozenColumns, Manifest
-from rongan_share.processes.column_folder import frozen_columns
+from rongan_share.processes.column_folder import ColumnSets, column_sets
 from tests.support.hub import HubUnderTest
 
 
+def sets_of(hub: HubUnderTest) -> ColumnSets:
+    """Opens the columns of every set of a hub."""
+    return column_sets(hub.settings, hub.hub.ledger)
+
+
 def columns_of(hub: HubUnderTest) -> FrozenColumns:
-    """Opens the folder of a hub's columns."""
-    return frozen_columns(hub.settings, hub.hub.ledger)
+    """Opens the folder of the columns that a hub serves from."""
+    return sets_of(hub).serving()
 
 
 def freeze(hub: HubUnderTest, *, serve: bool = False) -> Manifest | None:

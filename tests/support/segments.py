@@ -56,7 +56,7 @@ def publish_columns(
     imported: ImportedColumns, segment: Segment, frame: JournalFrame, *, owner_keys: OwnerKeys
 ) -> None:
     """Writes the columns of an import of one part."""
-    rows = added_rows(frame)
+    rows = added_rows(frame, frame.header.epoch)
     rows["listing_id"] -= np.uint64(listing_id_of(frame.sequence, 0))
     writer = RunWriter(imported.draft(segment.import_id), owner_keys)
     try:

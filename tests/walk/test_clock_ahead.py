@@ -16,7 +16,7 @@ from rongan_share.processes.believing import Believing
 from rongan_share.processes.compacting import Compacting
 from rongan_share.wire.days import shanghai_day
 from tests.support.clock import FakeClock, ticks_of
-from tests.support.freezing import columns_of, freeze
+from tests.support.freezing import freeze, sets_of
 from tests.support.hub import running_hub
 from tests.walk.asking import LISTED, Row, check, contribute, fresh
 
@@ -38,7 +38,7 @@ def test_an_hour_far_ahead_withdraws_nothing(tmp_path: Path) -> None:
             return Compacting(
                 hub.settings,
                 hub.hub.ledger,
-                columns_of(hub),
+                sets_of(hub),
                 clock=clock,
                 monotonic=ticks_of(clock),
             )

@@ -10,7 +10,7 @@ from rongan_share.columns.freeze import newest
 from rongan_share.ledger.journal import list_frames
 from rongan_share.processes.compacting import Compacting
 from tests.support.clock import FakeClock, ticks_of
-from tests.support.freezing import columns_of, freeze
+from tests.support.freezing import columns_of, freeze, sets_of
 from tests.support.hub import HubUnderTest
 from tests.walk.asking import (
     LISTED,
@@ -42,7 +42,7 @@ def test_what_ended_leaves_the_journal_when_retention_is_over(hub: HubUnderTest)
     contribute(giver, [withdrawal(gone.token, gone.reference)])
     retention = timedelta(days=hub.settings.retention.ended_days)
     compacting = Compacting(
-        hub.settings, hub.hub.ledger, columns_of(hub), clock=clock, monotonic=ticks_of(clock)
+        hub.settings, hub.hub.ledger, sets_of(hub), clock=clock, monotonic=ticks_of(clock)
     )
     assert compacting.round(RUNNING) is None
     assert freeze(hub, serve=True) is not None
@@ -63,6 +63,6 @@ def test_what_ended_leaves_the_journal_when_retention_is_over(hub: HubUnderTest)
     assert [check(asker, row.token).state for row in (kept, gone)] == [LISTED, NOT_LISTED]
     assert newest(hub.hub.ledger, columns_of(hub)).listing_count == 1
     columns_of(hub).retire(0)
-    hub.hub.follower._begin()
+    hub.hub.follower.open()
     assert [check(asker, row.token).state for row in (kept, gone)] == [LISTED, NOT_LISTED]
     assert verify_log(hub.hub.ledger, on_progress=lambda _done, _size: None).fault is None

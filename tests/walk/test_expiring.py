@@ -10,7 +10,7 @@ from rongan_share.processes.expiring import EXPIRED, Expiring
 from rongan_share.wire.days import shanghai_day
 from rongan_share.wire.vocabulary import RowOperation
 from tests.support.clock import FakeClock
-from tests.support.freezing import columns_of, freeze
+from tests.support.freezing import freeze, sets_of
 from tests.support.hub import HubUnderTest
 from tests.walk.asking import Row, contribute, entries_from, fresh
 
@@ -36,7 +36,7 @@ def test_expired_listings_end_once_nobody_renewed_them(hub: HubUnderTest) -> Non
         expiry_day=today + 30,
     )
     contribute(giver, [renewed])
-    expiring = Expiring(hub.settings, hub.hub.ledger, columns_of(hub), clock=clock)
+    expiring = Expiring(hub.settings, hub.hub.ledger, sets_of(hub), clock=clock)
     days = timedelta(days=hub.settings.retention.expired_days + 2)
     clock.advance(days - timedelta(days=1))
     assert expiring.round(clock.now(), RUNNING) == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from rongan_share.columns.freeze import bring_near, newest
-from rongan_share.processes.column_folder import FOLDER
 from tests.support.freezing import columns_of, freeze
 from tests.support.hub import HubUnderTest
 from tests.walk.asking import (
@@ -85,7 +84,7 @@ def test_start_from_columns(hub: HubUnderTest, pair: Pair) -> None:
 def test_damaged_columns_are_passed_over(hub: HubUnderTest, pair: Pair) -> None:
     """One flipped bit, and the whole journal is read instead."""
     freeze(hub)
-    rows = next((hub.settings.data_directory / FOLDER).iterdir()) / "rows"
+    rows = next(columns_of(hub).directory.iterdir()) / "rows"
     raw = bytearray(rows.read_bytes())
     raw[len(raw) // 2] ^= 1
     rows.write_bytes(raw)

@@ -16,7 +16,7 @@ from rongan_share.processes.column_folder import FOLDER
 from rongan_share.processes.compacting import Compacting
 from rongan_share.wire.vocabulary import RowOperation
 from tests.support.clock import FakeClock, ticks_of
-from tests.support.freezing import columns_of, freeze
+from tests.support.freezing import freeze, sets_of
 from tests.support.hub import HubUnderTest, running_hub
 from tests.support.importing import (
     ALWAYS,
@@ -81,7 +81,7 @@ def compact(hub: HubUnderTest) -> None:
     retention, a_day = timedelta(days=hub.settings.retention.ended_days), timedelta(days=1)
     clock.advance(retention)
     compacting = Compacting(
-        hub.settings, hub.hub.ledger, columns_of(hub), clock=clock, monotonic=ticks_of(clock)
+        hub.settings, hub.hub.ledger, sets_of(hub), clock=clock, monotonic=ticks_of(clock)
     )
     assert compacting.round(RUNNING) is None
     clock.advance(a_day)

@@ -16,7 +16,6 @@ from rongan_share.columns.imported import ImportedColumns
 from rongan_share.errors import StartRefusedError
 from rongan_share.ledger.imports import list_imports
 from rongan_share.ledger.store_lock import ImportLock
-from rongan_share.processes.column_folder import FOLDER
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from tests.support.freezing import columns_of, freeze
 from tests.support.hub import HubUnderTest, Stubs
@@ -85,7 +84,7 @@ def test_import_is_what_contributing_is(
     )
     assert (done.added, done.unchanged, done.rows_read) == (MANY, 0, MANY)
     assert done.last_sequence == done.first_sequence + 1
-    folder = hub.settings.data_directory / FOLDER
+    folder = columns_of(hub).directory
 
     def compare() -> None:
         expected = said(partners.asker, likes, done.last_sequence)
@@ -302,7 +301,7 @@ def test_flipped_bit_is_not_answered_from(
     freeze(hub)
     source = write_packed(tmp_path / "a", rows)
     done = run_import(hub, source, partners.name, columns_from=ALWAYS)
-    folder = hub.settings.data_directory / FOLDER / f"import-{done.import_id.hex()}"
+    folder = columns_of(hub).directory / f"import-{done.import_id.hex()}"
     rng = random.Random(5)
     for name in ("rows", "token_keys", "owner_order", "manifest.json"):
         raw = (folder / name).read_bytes()

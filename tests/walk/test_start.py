@@ -23,7 +23,15 @@ from tests.support.pki import TRUST_DOMAIN, encode_key
 from tests.support.processes import run_hub_command
 from tests.walk.asking import Row, contribute, fresh
 
-OWN_THREADS = {"follower", "tidier", "committer", "refusals", "sweeper", "keeper"}
+OWN_THREADS = {
+    "followers",
+    "follower",
+    "tidier",
+    "committer",
+    "refusals",
+    "sweeper",
+    "keeper",
+}
 
 Spoil = Callable[[Path], None]
 

@@ -36,7 +36,7 @@ def hub_of(options: Options, store: ImportStore) -> Iterator[Connection]:
     settings = msgspec.structs.replace(store.settings, listen=listen)
     worker = Worker(settings, store.ledger, clock=store.clock, started=store.clock.now())
     # It would verify once more what was written a moment ago.
-    worker.follower.imported = store.imported
+    worker.followers.imported = store.imported
     worker.prepare()
     try:
         worker.listen()

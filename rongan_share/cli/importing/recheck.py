@@ -13,6 +13,7 @@ from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
     from rongan_share.columns.owner_keys import OwnerKeys
+    from rongan_share.columns.recipher import Recipher
     from rongan_share.columns.run import Run
     from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.imports import ImportRecord
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
 
 
 def touches(
-    ledger: Ledger, record: ImportRecord, *, run: Run, owner_keys: OwnerKeys, until: int
+    ledger: Ledger,
+    record: ImportRecord,
+    *,
+    run: Run,
+    owner_keys: OwnerKeys,
+    recipher: Recipher,
+    until: int,
 ) -> bool:
     """Tells whether what a partner has had accepted meanwhile may change what was judged.
 
@@ -29,9 +36,10 @@ def touches(
         record: The import; its rows were judged by what was accepted up to `checked_sequence`.
         run: Its rows.
         owner_keys: Makes the keys of the run's second index.
+        recipher: Brings the partner's frames under the key of its rows.
         until: Sequence of the partner's last frame.
     """
-    reader = JournalReader(ledger)
+    reader = JournalReader(ledger, recipher=recipher)
     sequence = record.checked_head
     while sequence < until:
         frames = reader.next(sequence)

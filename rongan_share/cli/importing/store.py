@@ -15,7 +15,7 @@ from rongan_share.ledger.environment import Ledger
 from rongan_share.ledger.objects import load_registry
 from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.ledger.store_lock import ImportLock, StoreHeldError
-from rongan_share.processes.column_folder import columns_under
+from rongan_share.processes.column_folder import ColumnSets, KeyAtHand
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rongan_share.clock import Clock
     from rongan_share.columns.owner_keys import OwnerKeys
+    from rongan_share.columns.recipher import Recipher
     from rongan_share.columns.snapshot import Snapshot
     from rongan_share.config import Settings
     from rongan_share.model.registry import Registry
@@ -73,7 +74,8 @@ class ImportStore:
             if known != self.side_keys.check_value:
                 path = settings.keys.hub_key
                 raise StartRefusedError(f"{path} is not key {key_id} of this store")
-            self._columns = columns_under(self.side_keys, settings, self.ledger)
+            keys = {key_id: KeyAtHand(self.cipher, self.side_keys)}
+            self._columns = ColumnSets(settings, self.ledger, keys).serving()
             self.imported = ImportedColumns(self._columns)
             self._ending = ending.pop_all()
 
@@ -87,6 +89,11 @@ class ImportStore:
     def owner_keys(self) -> OwnerKeys:
         """What makes the keys by which contributors' own listings are found."""
         return self._columns.owner_keys
+
+    @property
+    def recipher(self) -> Recipher:
+        """Brings what is read of the journal under the key of the columns."""
+        return self._columns.recipher
 
     def last_of_partner(self, number: int) -> int:
         """Returns the sequence of a partner's last frame; 0 before its first."""

@@ -18,6 +18,7 @@ from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.errors import RonganError
 from rongan_share.ledger.journal import COLUMN_DTYPES, JournalFrame, RowsHeader
+from rongan_share.model.hub_key import Target
 from rongan_share.model.listing import AMENDED_COLUMNS, VALUE_COLUMNS, listing_id_of
 from rongan_share.wire.vocabulary import RowOperation
 
@@ -36,8 +37,9 @@ REFERENCES = [b"\x01" * 16, b"\x01" * 15 + b"\x00", b"\x00" * 15 + b"\x01", b"\x
 CATEGORIES = [0, 1, 63]
 PARTNERS = [1, 256, 2**32 - 1]
 EPOCH = 4
-EMPTY = Snapshot(0, (), OwnerKeys.of_secret(b""))
-ORIGIN = Origin(hub_id="hub.example", key_id=1, owners="", taxonomy_version=1)
+TARGET = Target(EPOCH, 1)
+EMPTY = Snapshot(0, (), OwnerKeys.of_secret(b""), TARGET)
+ORIGIN = Origin(hub_id="hub.example", epoch=EPOCH, key_id=1, owners="", taxonomy_version=1)
 
 Identity = tuple[int, bytes, int, bytes]
 Values = dict[str, int]

@@ -14,10 +14,12 @@ from rongan_share.columns.frozen import MANIFEST, FrozenColumns, Origin
 from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import FrozenPart, Snapshot
+from rongan_share.model.hub_key import Target
 from rongan_share.model.listing import LISTING_DTYPE
 
 OWNER_KEYS = OwnerKeys.of_secret(b"a secret")
-ORIGIN = Origin(hub_id="hub.example", key_id=1, owners="o", taxonomy_version=3)
+ORIGIN = Origin(hub_id="hub.example", epoch=2, key_id=1, owners="o", taxonomy_version=3)
+TARGET = Target(2, 1)
 SEQUENCE = 7
 FLIPS = 40
 """Bits flipped in each file, the first and the last among them."""
@@ -34,7 +36,7 @@ def written_columns(tmp_path: Path) -> FrozenColumns:
     rows["epoch"] = 2
     columns = FrozenColumns(tmp_path / "columns", ORIGIN, OWNER_KEYS)
     run = Run.of_rows(rows, NO_IDS, owner_keys=OWNER_KEYS)
-    columns.write(Snapshot(SEQUENCE, (run,), OWNER_KEYS), b"seal", time_ns=9)
+    columns.write(Snapshot(SEQUENCE, (run,), OWNER_KEYS, TARGET), b"seal", time_ns=9)
     return columns
 
 
@@ -159,5 +161,5 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr("os.fsync", fail)
     with pytest.raises(OSError, match="space"):
-        columns.write(Snapshot(1, (run,), OWNER_KEYS), b"seal", time_ns=9)
+        columns.write(Snapshot(1, (run,), OWNER_KEYS, TARGET), b"seal", time_ns=9)
     assert not list((tmp_path / "columns").iterdir())

@@ -12,10 +12,12 @@ from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.run import NO_IDS, Run, merge
 from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.view import View, bit_table
+from rongan_share.model.hub_key import Target
 from rongan_share.model.listing import LISTING_DTYPE
 from rongan_share.wire.vocabulary import RowFlag, SummaryFlag
 
 OWNER_KEYS = OwnerKeys.of_secret(b"a secret")
+TARGET = Target(1, 1)
 DAY, HUB, ALLOWLIST = 20_000, 1, 5
 NEVER_HIDDEN = 1 << 7
 WORLDS = 60
@@ -71,7 +73,7 @@ def make_snapshot(rng: Generator, tokens: NDArray[np.bytes_]) -> Snapshot:
         rows["listing_id"] -= np.uint64(base)
         runs.append(Run.of_rows(rows, replaced, owner_keys=OWNER_KEYS, id_base=base))
         known = np.union1d(known, fresh)
-    return Snapshot(1, tuple(runs), OWNER_KEYS)
+    return Snapshot(1, tuple(runs), OWNER_KEYS, TARGET)
 
 
 def make_view(rng: Generator) -> View:
@@ -121,7 +123,7 @@ def test_merged_runs_say_the_same(seed: int) -> None:
     while len(runs) > 1:
         newer, older = runs.pop(), runs.pop()
         runs.append(merge(older, newer, bottom=not runs))
-    whole = Snapshot(1, tuple(runs), OWNER_KEYS)
+    whole = Snapshot(1, tuple(runs), OWNER_KEYS, TARGET)
     assert whole.listing_count == snapshot.listing_count == runs[0].row_count
     enciphered, wanted = tokens.tobytes(), np.ones(tokens.size, np.bool_)
     before = snapshot.judge(enciphered, wanted, view)
@@ -146,7 +148,7 @@ def test_ids_counted_from_a_base_are_never_seen(seed: int) -> None:
     asked = np.concatenate((ids, ids + np.uint64(1), ids - np.uint64(base)))
     assert counted.find_ids(asked).tolist() == plain.find_ids(asked).tolist()
     assert counted.find_tokens(tokens).rows.tobytes() == plain.find_tokens(tokens).rows.tobytes()
-    one, other = (Snapshot(1, (run,), OWNER_KEYS) for run in (plain, counted))
+    one, other = (Snapshot(1, (run,), OWNER_KEYS, TARGET) for run in (plain, counted))
     assert other.rows_of(ids).tobytes() == one.rows_of(ids).tobytes() == rows.tobytes()
     for contributor in np.unique(rows["contributor"]).tolist():
         for after in (0, base, int(ids[ids.size // 2]), int(ids[-1])):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.run import NO_IDS, Run
 from rongan_share.columns.snapshot import Snapshot
+from rongan_share.model.hub_key import Target
 from rongan_share.model.listing import LISTING_DTYPE
 
 LARGE, SPARSE, LATE, NOBODY = 1, 2, 3, 4
@@ -16,6 +17,7 @@ LARGE, SPARSE, LATE, NOBODY = 1, 2, 3, 4
 
 ROWS = 200_000
 OWNER_KEYS = OwnerKeys.of_secret(b"a secret")
+TARGET = Target(1, 1)
 REPLACED = slice(10_000, 60_000)
 """Rows of the large partner that the newer run replaces: more than are taken at once."""
 
@@ -46,7 +48,9 @@ def two_runs() -> Snapshot:
         np.sort(stretch["listing_id"]),
         owner_keys=OWNER_KEYS,
     )
-    return Snapshot(2, (Run.of_rows(older, NO_IDS, owner_keys=OWNER_KEYS), newer), OWNER_KEYS)
+    return Snapshot(
+        2, (Run.of_rows(older, NO_IDS, owner_keys=OWNER_KEYS), newer), OWNER_KEYS, TARGET
+    )
 
 
 def expected(snapshot: Snapshot, contributor: int) -> dict[int, int]:
@@ -83,4 +87,4 @@ def test_pages_hold_every_row_once(snapshot: Snapshot, contributor: int, most: i
 
 def test_empty_snapshot_lists_nothing() -> None:
     """Without runs there is nothing to list."""
-    assert Snapshot(0, (), OWNER_KEYS).list_owned(LARGE, 0, most=5).size == 0
+    assert Snapshot(0, (), OWNER_KEYS, TARGET).list_owned(LARGE, 0, most=5).size == 0

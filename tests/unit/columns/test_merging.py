@@ -17,7 +17,6 @@ from rongan_share.columns.merging import Chunk, Merger, MergeStoppedError
 from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.columns.run import Run, merge
 from rongan_share.columns.run_files import COLUMNS
-from rongan_share.columns.snapshot import Snapshot
 from rongan_share.columns.spilling import Spilling
 from rongan_share.errors import RonganError
 from rongan_share.ledger.journal import JournalFrame
@@ -90,7 +89,7 @@ def test_merged_files_are_those_of_the_joined_run(tmp_path: Path, seed: int) -> 
     expected = joined(tuple(runs))
     if seed % 2:
         runs[0] = counted_from(runs[0], 1 << 14)
-    merged = Merger(runs, folder, None, chunk=SMALL).write()
+    merged = Merger(runs, folder, None, chunk=SMALL, owner_keys=EMPTY.owner_keys).write()
     found = {
         name: map_column(folder / name, dtype, merged.files[name].count)
         for name, dtype in COLUMNS.items()
@@ -129,7 +128,7 @@ def test_merge_ends_between_chunks_when_the_hub_stops(tmp_path: Path) -> None:
     stopping = threading.Event()
     stopping.set()
     with pytest.raises(MergeStoppedError):
-        Merger(snapshot.snapshot.runs, tmp_path, stopping).write()
+        Merger(snapshot.snapshot.runs, tmp_path, stopping, owner_keys=EMPTY.owner_keys).write()
 
 
 def test_amended_listing_without_a_home_is_corruption(tmp_path: Path) -> None:
@@ -143,7 +142,7 @@ def test_amended_listing_without_a_home_is_corruption(tmp_path: Path) -> None:
     newer = Run.of_rows(lost, lost["listing_id"].copy(), owner_keys=keys)
     assert [home.live for home in homes_of([older, newer])] == [3, 0]
     with pytest.raises(RonganError):
-        Merger(Snapshot(1, (older, newer), keys).runs, tmp_path, None).write()
+        Merger((older, newer), tmp_path, None, owner_keys=keys).write()
 
 
 @pytest.mark.parametrize("size", [0, 1, 8, 16_383, 16_384, 16_385, 100_000, 1 << 20])
