@@ -28,7 +28,7 @@ from rongan_share.ledger.cipher import KEY_BYTES, write_key
 from rongan_share.ledger.committer import Committer, Placement, Proposal, time_ns
 from rongan_share.ledger.counters import put_hub_id, put_key_check
 from rongan_share.ledger.environment import Ledger, Transaction
-from rongan_share.ledger.objects import HUB_KEY_ID, Stored, put_object
+from rongan_share.ledger.objects import HUB_KEY_ID, Stored, epoch_id, put_object
 from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.model.epoch import Epoch, EpochState
 from rongan_share.model.hub_key import HubKey
@@ -190,7 +190,7 @@ def _first_objects(
     )
     objects: list[tuple[str, Stored]] = [
         (HUB_PARTNER_ID, hub),
-        (f"{FIRST_EPOCH:010d}", epoch),
+        (epoch_id(FIRST_EPOCH), epoch),
         (HUB_KEY_ID, HubKey(key_id=FIRST_HUB_KEY)),
     ]
     for name in plan.operators:

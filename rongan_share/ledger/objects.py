@@ -17,15 +17,15 @@ from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger.counters import get_generation
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.model.agreement import Agreement, AgreementState
-from rongan_share.model.epoch import Epoch, EpochState
+from rongan_share.model.epoch import Epoch, EpochState, EpochWaiver
 from rongan_share.model.hub_key import HubKey, Target
 from rongan_share.model.issuance import Issuance
 from rongan_share.model.partner import Certificate, Operator, Partner
 from rongan_share.model.registry import Registry
 
-Stored = Agreement | Partner | Certificate | Operator | Epoch | HubKey | Issuance
+Stored = Agreement | Partner | Certificate | Operator | Epoch | EpochWaiver | HubKey | Issuance
 StoredType = TypeVar(
-    "StoredType", Agreement, Partner, Certificate, Operator, Epoch, HubKey, Issuance
+    "StoredType", Agreement, Partner, Certificate, Operator, Epoch, EpochWaiver, HubKey, Issuance
 )
 
 HUB_KEY_ID = "hub-key"
@@ -40,6 +40,7 @@ class Kind(Enum):
     CERTIFICATE = b"C"
     OPERATOR = b"O"
     EPOCH = b"E"
+    EPOCH_WAIVER = b"W"
     HUB_KEY = b"K"
     ISSUANCE = b"I"
 
@@ -50,6 +51,7 @@ _KINDS: dict[type, Kind] = {
     Certificate: Kind.CERTIFICATE,
     Operator: Kind.OPERATOR,
     Epoch: Kind.EPOCH,
+    EpochWaiver: Kind.EPOCH_WAIVER,
     HubKey: Kind.HUB_KEY,
     Issuance: Kind.ISSUANCE,
 }
@@ -93,6 +95,11 @@ def find_time_ns(txn: Transaction, kind: type[StoredType], object_id: str) -> in
     """Returns since when the newest version of an object holds; 0 if there is none."""
     last = txn.last_under(Table.OBJECTS, _prefix(kind, object_id))
     return 0 if last is None else int.from_bytes(last[1][8:_HEADER_BYTES], "little")
+
+
+def epoch_id(number: int) -> str:
+    """Names an epoch, and what was accepted for its promotion, so that ids are in its order."""
+    return f"{number:010d}"
 
 
 def agreement_id(partner_id: str, version: int) -> str:

@@ -34,3 +34,20 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     state: EpochState
     opened_ns: int
     key_digest: bytes
+
+
+class EpochWaiver(msgspec.Struct, frozen=True, kw_only=True):
+    """How many listings may stay without a token of an epoch that is to be promoted.
+
+    One operator accepts the number, and another one who names the same number promotes. Another
+    number replaces it.
+
+    Attributes:
+        epoch: The epoch that is opening.
+        count: How many listings lacked a token of it.
+        operator: Who accepted that.
+    """
+
+    epoch: int
+    count: int
+    operator: str

@@ -210,11 +210,13 @@ class Worker:
         key_id = self._settings.keys.hub_key_id
         with self._ledger.read() as txn:
             known = get_key_check(txn, key_id)
-            epoch = self.walk.registries.current(txn).epoch
+            registry = self.walk.registries.current(txn)
         if known != self.walk.hub.side_keys.check_value:
             path = self._settings.keys.hub_key
             raise StartRefusedError(f"{path} is not key {key_id} of this store")
-        epoch_keys.verify(epoch)
+        epoch_keys.verify(registry.epoch)
+        if registry.opening is not None:
+            epoch_keys.verify(registry.opening)
 
     def _make_server(self, gate: Gate, *, shares_port: bool) -> grpc.Server:
         threads = self._settings.listen.max_streams + UNARY_THREADS

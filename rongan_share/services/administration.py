@@ -55,6 +55,8 @@ def get_hub_status(call: Call, _: pb.GetHubStatusRequest) -> Outcome:
         tls_error=tls.error,
         tls_error_count=tls.error_count,
     )
+    if call.registry.opening is not None:
+        answer.opening_epoch = call.registry.opening.number
     if snapshot.frozen is not None:
         answer.frozen_sequence = snapshot.frozen.sequence
         answer.frozen_time.CopyFrom(timestamp(snapshot.frozen.time_ns))

@@ -57,6 +57,9 @@ def import_committer(verify: Verify) -> Callable[[Call, pb.CommitImportRequest],
         record, seals = _find_staged(call, request)
         if record.committed:
             return _answer_again(record)
+        if call.registry.opening is not None:
+            # Staged rows carry no tokens of it.
+            raise RonganError(Reason.WRONG_STATE, state=call.registry.opening.state.name)
         _verify_partner(call, record, verify)
         changed = find_change(call.read, call.registry, record)
         if changed is None and 0 < record.least_expiry_day < call.day:
