@@ -12,9 +12,11 @@ import msgspec
 from rongan_share.audit.entry import GRANTED, Entry
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.model.partner import HolderKind
-from rongan_share.wire.canonical import commitment, encode_fields
+from rongan_share.wire.canonical import commitment, encode_fields, nest
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from rongan_share.gate.routes import Route
     from rongan_share.services.call import Call, Outcome
 
@@ -83,8 +85,21 @@ def entry_maker(
 
 def _commit_answer(parts: EntryParts) -> bytes:
     left_out = _left_out(parts.route.secret_fields)
-    fields = encode_fields(parts.outcome.answer)
-    return commitment(parts.nonce, *[piece for name, piece in fields if name not in left_out])
+    return commitment(parts.nonce, *_pieces(parts.outcome.answer, left_out))
+
+
+def _pieces(message: Message, left_out: frozenset[str]) -> list[bytes]:
+    """Encodes a message without the fields named, a nested one as `message.field`."""
+    nested = {path.partition(".")[0] for path in left_out if "." in path}
+    pieces: list[bytes] = []
+    for name, piece in encode_fields(message):
+        if name in nested:
+            within = {path.removeprefix(f"{name}.") for path in left_out if path.startswith(name)}
+            number = message.DESCRIPTOR.fields_by_name[name].number
+            pieces += nest(number, _pieces(getattr(message, name), frozenset(within)))
+        elif name not in left_out:
+            pieces.append(piece)
+    return pieces
 
 
 @cache

@@ -86,7 +86,8 @@ class Route:
         read: Reads a unary request; None for frames.
         frames: How frames are read; None for unary.
         serve: Answers; None for an RPC that is not served yet.
-        secret_fields: Fields of the answer that no commitment may cover.
+        secret_fields: Fields of the answer that no commitment may cover, `message.field` where one
+            stands in a message.
         most: What a question costs at the very most, told without looking anything up; None if
             that cannot be told, so that each is priced before it is served.
     """

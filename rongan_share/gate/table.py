@@ -164,7 +164,7 @@ def _agreement_routes() -> list[Route]:
             agreement_pb.GetTokenEpochRequest,
             agreement.get_token_epoch,
             audit_kind=AuditKind.KEY_DELIVERY,
-            secret_fields=("key",),
+            secret_fields=("key", "next.key"),
         ),
         _information(
             f"{service}/GetTaxonomy",

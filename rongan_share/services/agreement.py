@@ -13,6 +13,7 @@ from rongan_share.v1 import agreement_service_pb2 as pb
 from rongan_share.v1 import vocabulary_pb2
 
 if TYPE_CHECKING:
+    from rongan_share.model.epoch import Epoch
     from rongan_share.wire.taxonomy import Category
 
 
@@ -28,20 +29,36 @@ def get_agreement(call: Call, _: pb.GetAgreementRequest) -> Outcome:
 
 
 def get_token_epoch(call: Call, _: pb.GetTokenEpochRequest) -> Outcome:
-    """Answers GetTokenEpoch; the entry says which key was handed to whom."""
-    epoch = call.registry.epoch
-    key = call.hub.epoch_key(epoch.number)
-    if hashlib.sha256(key).digest() != epoch.key_digest:
-        # Tokens made with another key would all read as not listed.
-        raise RonganError(Reason.STORE_FAILED)
+    """Answers GetTokenEpoch; the entry says which keys were handed to whom."""
+    epoch, opening = call.registry.epoch, call.registry.opening
     answer = pb.GetTokenEpochResponse(
         epoch=epoch.number,
         suite=vocabulary_pb2.Suite.ValueType(epoch.suite),
         state=pb.EpochState.ValueType(epoch.state),
-        key=key,
+        key=_key_of(call, epoch),
         opened_time=timestamp(epoch.opened_ns),
     )
-    return Outcome(answer=answer, facts={"epoch": str(epoch.number)})
+    facts = {"epoch": str(epoch.number)}
+    if opening is not None:
+        answer.next.CopyFrom(
+            pb.NextEpoch(
+                epoch=opening.number,
+                suite=vocabulary_pb2.Suite.ValueType(opening.suite),
+                key=_key_of(call, opening),
+                opened_time=timestamp(opening.opened_ns),
+            )
+        )
+        facts["next_epoch"] = str(opening.number)
+    return Outcome(answer=answer, facts=facts)
+
+
+def _key_of(call: Call, epoch: Epoch) -> bytes:
+    """Reads the key of an epoch, which must be the one that it was opened with."""
+    key = call.hub.epoch_key(epoch.number)
+    if hashlib.sha256(key).digest() != epoch.key_digest:
+        # Tokens made with another key would all read as not listed.
+        raise RonganError(Reason.STORE_FAILED)
+    return key
 
 
 def get_taxonomy(call: Call, _: pb.GetTaxonomyRequest) -> Outcome:
