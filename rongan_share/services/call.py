@@ -291,17 +291,6 @@ def read_text(
     return value
 
 
-def refuse_unserved(message: Message, names: tuple[str, ...], prefix: str) -> None:
-    """Refuses fields that this hub does not serve yet, rather than ignore what they ask.
-
-    Raises:
-        RonganError: FIELD_NOT_SERVED for the first that is set.
-    """
-    for name in names:
-        if getattr(message, name):
-            raise RonganError(Reason.FIELD_NOT_SERVED, field=prefix + name)
-
-
 def malformed(field_name: str, rule: str) -> RonganError:
     """Returns the refusal of a field that breaks its rule."""
     return RonganError(Reason.REQUEST_MALFORMED, field=field_name, rule=rule)

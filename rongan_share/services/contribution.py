@@ -23,6 +23,7 @@ from rongan_share.ledger.streams import (
 )
 from rongan_share.services.call import Call, Outcome, read_bytes
 from rongan_share.services.row_terms import terms_of
+from rongan_share.services.row_tokens import needs_next
 from rongan_share.services.rows import Resolved, check_rows, resolve_rows
 from rongan_share.v1 import contribution_service_pb2 as pb
 from rongan_share.wire.frames import TOKEN_BYTES
@@ -41,21 +42,18 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
     """Answers one frame of Contribute.
 
     Raises:
-        RonganError: FRAME_GAP, FRAME_CONFLICT, STREAM_TOO_OLD, EPOCH_NOT_OPEN, ROW_REFUSED.
+        RonganError: FRAME_GAP, FRAME_CONFLICT, STREAM_TOO_OLD, EPOCH_NOT_OPEN, NEXT_EPOCH_NEEDED,
+            SCOPE_NOT_GRANTED, ROW_REFUSED.
     """
     kept = find_kept(call, frame)
     if kept is not None:
         return _acknowledge_again(call, frame, kept)
-    epoch = call.registry.epoch
-    if frame.carries_tokens and (frame.epoch, frame.suite) != (epoch.number, epoch.suite):
-        raise RonganError(
-            Reason.EPOCH_NOT_OPEN, currentEpoch=epoch.number, currentSuite=epoch.suite.name
-        )
+    _verify_epochs(call, frame)
     terms = terms_of(call)
     check_rows(terms, frame)
     last = get_last_of_partner(call.read, call.partner.number)
     snapshot = call.snapshot(last)
-    enciphered = _encipher(call, frame)
+    enciphered = _encipher(call, frame.raw["token"])
     resolved = resolve_rows(terms, frame, snapshot, enciphered=np.frombuffer(enciphered, "S16"))
     packed = _pack(call, frame, enciphered, resolved=resolved)
     added_count = _count(frame, RowOperation.ADD) - resolved.unchanged_count
@@ -65,6 +63,8 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         "withdrawn": resolved.withdrawn_count,
         "unchanged": resolved.unchanged_count,
     }
+    if resolved.retokened_count:
+        counts["retokened"] = resolved.retokened_count
     return Outcome(
         answer=pb.ContributeResponse(
             frame_number=frame.frame_number,
@@ -82,6 +82,30 @@ def accept_frame(call: Call, frame: ContributionFrame) -> Outcome:
         expectations=(_expect_unmoved(call, frame, last),),
         writes=(_write_frame(call, frame, packed),),
     )
+
+
+def _verify_epochs(call: Call, frame: ContributionFrame) -> None:
+    """Refuses tokens of other epochs than those that are to be carried now."""
+    epoch, opening = call.registry.epoch, call.registry.opening
+    not_open = RonganError(
+        Reason.EPOCH_NOT_OPEN, currentEpoch=epoch.number, currentSuite=epoch.suite.name
+    )
+    if frame.carries_tokens and (frame.epoch, frame.suite) != (epoch.number, epoch.suite):
+        raise not_open
+    # What names listings and nothing more is taken, whatever its stream said of the next epoch.
+    needing = needs_next(frame)
+    if not (needing or frame.carries_next_tokens):
+        return
+    if frame.next_epoch and (opening is None or frame.next_epoch != opening.number):
+        raise not_open
+    if opening is None or not needing:
+        return
+    if not frame.next_epoch:
+        raise RonganError(
+            Reason.NEXT_EPOCH_NEEDED, nextEpoch=opening.number, nextSuite=opening.suite.name
+        )
+    if opening.suite not in call.agreement.suites:
+        raise RonganError(Reason.SCOPE_NOT_GRANTED, scope="suite", value=opening.suite.name)
 
 
 def frame_cost(call: Call, frame: ContributionFrame) -> int:
@@ -183,27 +207,36 @@ def _count(frame: ContributionFrame, operation: RowOperation) -> int:
     return int(np.count_nonzero(frame.columns["operation"] == operation))
 
 
-def _encipher(call: Call, frame: ContributionFrame) -> bytes:
-    """Enciphers the token column; zero, which names no token, stays zero."""
-    enciphered = np.frombuffer(call.cipher.encipher(frame.raw["token"]), "S16")
+def _encipher(call: Call, tokens: bytes) -> bytes:
+    """Enciphers a column of tokens; zero, which names no token, stays zero."""
+    enciphered = np.frombuffer(call.cipher.encipher(tokens), "S16")
     none = np.zeros(1, "S16")
-    named = frame.columns["token"] != b""
+    named = np.frombuffer(tokens, "S16") != b""
     return np.where(named, enciphered, none).tobytes()
 
 
 def _pack(
     call: Call, frame: ContributionFrame, enciphered: bytes, *, resolved: Resolved
 ) -> PackedFrame:
+    columns = frame.raw | {"token": enciphered}
+    if frame.carries_next_tokens:
+        # An ADD that finds its listing alive makes none, but brings it the token that it may lack.
+        operation = frame.columns["operation"].copy()
+        found = resolved.pair_rows[operation[resolved.pair_rows] == RowOperation.ADD]
+        operation[found] = RowOperation.RETOKEN
+        columns["operation"] = operation.tobytes()
+        columns["next_token"] = _encipher(call, frame.raw["next_token"])
+    else:
+        columns.pop("next_token", None)
     header = RowsHeader(
         key_id=call.cipher.key_id,
         suite=call.registry.epoch.suite,
         epoch=call.registry.epoch.number,
-        next_epoch=0,
+        next_epoch=frame.next_epoch if frame.carries_next_tokens else 0,
         partner_number=call.partner.number,
         row_count=frame.row_count,
         time_ns=nanoseconds(call.now),
     )
-    columns = frame.raw | {"token": enciphered}
     return PackedFrame(header, columns, pair_rows=resolved.pair_rows, pair_ids=resolved.pair_ids)
 
 

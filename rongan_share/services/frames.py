@@ -17,7 +17,6 @@ from rongan_share.services.call import (
     read_bytes,
     read_number,
     read_text,
-    refuse_unserved,
 )
 from rongan_share.wire.frames import CONTRIBUTE_COLUMNS, MAX_FRAME_ROWS, TOKEN_BYTES
 from rongan_share.wire.vocabulary import ProductLine, RowOperation, Suite
@@ -38,6 +37,7 @@ class ContributionFrame(msgspec.Struct, frozen=True, kw_only=True):
         frame_number: From 1.
         suite: How the tokens were made.
         epoch: Under which key.
+        next_epoch: Under whose key next tokens were made; 0 = the frame has none.
         consent_named: Whether the stream names a legal basis' reference.
         raw: The columns as sent, by name.
         columns: The same as arrays of N values.
@@ -49,6 +49,7 @@ class ContributionFrame(msgspec.Struct, frozen=True, kw_only=True):
     frame_number: int
     suite: Suite
     epoch: int
+    next_epoch: int
     consent_named: bool
     raw: dict[str, bytes]
     columns: dict[str, NDArray[Any]]
@@ -63,16 +64,27 @@ class ContributionFrame(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def cost(self) -> int:
         """Rows that are charged: ADD and AMEND."""
-        return int(np.count_nonzero(self.columns["operation"] != RowOperation.WITHDRAW))
+        operation = self.columns["operation"]
+        return int(np.isin(operation, (RowOperation.ADD, RowOperation.AMEND)).sum())
+
+    @property
+    def only_withdraws(self) -> bool:
+        """Whether it takes back and does nothing else."""
+        return bool((self.columns["operation"] == RowOperation.WITHDRAW).all())
 
     @property
     def carries_tokens(self) -> bool:
         """Whether any row names a token, so that the epoch matters."""
         return bool(self.raw["token"].strip(b"\x00"))
 
+    @property
+    def carries_next_tokens(self) -> bool:
+        """Whether any row names a token of the epoch that is opening."""
+        return bool(self.raw.get("next_token", b"").strip(b"\x00"))
+
     def scope(self) -> Scope:
         """Returns what the frame needs of the agreement; taking back is open to everyone."""
-        if not self.cost:
+        if self.only_withdraws:
             return open_scope(self)
         return Scope(product_line=ProductLine.CONTRIBUTE, suite=self.suite)
 
@@ -81,11 +93,10 @@ def check_open(opening: ContributeOpen) -> None:
     """Checks the first message of Contribute.
 
     Raises:
-        RonganError: REQUEST_MALFORMED or FIELD_NOT_SERVED, naming the field.
+        RonganError: REQUEST_MALFORMED, naming the field.
     """
     read_bytes(opening.stream_id, TOKEN_BYTES, "open.stream_id")
     read_number(Suite, opening.suite, "open.suite")
-    refuse_unserved(opening, ("next_epoch",), "open.")
     if opening.legal_basis_ref:
         read_text(
             opening.legal_basis_ref,
@@ -100,21 +111,21 @@ def read_frame(opening: ContributeOpen, frame: ContributeFrame) -> ContributionF
     """Reads a frame.
 
     Raises:
-        RonganError: REQUEST_MALFORMED, COLUMN_MALFORMED or FIELD_NOT_SERVED, naming field or
-        column.
+        RonganError: REQUEST_MALFORMED or COLUMN_MALFORMED, naming field or column.
     """
     if not frame.frame_number:
         raise malformed("frame.frame_number", "from 1")
-    refuse_unserved(frame, ("next_token",), "frame.")
     count = len(frame.operation)
     if not 1 <= count <= MAX_FRAME_ROWS:
         raise column_malformed("operation", f"1 to {MAX_FRAME_ROWS} rows")
     raw: dict[str, bytes] = {}
     columns: dict[str, NDArray[Any]] = {}
     for name, width in CONTRIBUTE_COLUMNS:
-        if name == "next_token":
-            continue
         content: bytes = getattr(frame, name)
+        if name == "next_token" and not opening.next_epoch:
+            if content:
+                raise column_malformed(name, "empty without open.next_epoch")
+            continue
         if len(content) != width * count:
             raise column_malformed(name, f"{width} bytes for each of {count} rows")
         raw[name] = content
@@ -125,6 +136,7 @@ def read_frame(opening: ContributeOpen, frame: ContributeFrame) -> ContributionF
         frame_number=frame.frame_number,
         suite=read_number(Suite, opening.suite, "open.suite"),
         epoch=opening.epoch,
+        next_epoch=opening.next_epoch,
         consent_named=bool(opening.legal_basis_ref),
         raw=raw,
         columns=columns,

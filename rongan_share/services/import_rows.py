@@ -8,14 +8,14 @@ import msgspec
 import numpy as np
 
 from rongan_share.model.listing import LISTING_DTYPE, VALUE_COLUMNS
-from rongan_share.services.rows import Rule, find_differing, list_rules
+from rongan_share.services.rows import find_differing, list_rules
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rongan_share.columns.snapshot import Snapshot
-    from rongan_share.services.row_terms import RowTerms
+    from rongan_share.services.row_terms import RowTerms, Rule
 
 TWICE = "one identity once in a file"
 """Rule that a row breaks whose reference, category and token a row before it has."""

@@ -9,10 +9,14 @@ import msgspec
 from rongan_share.model.agreement import ContributionRights
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from rongan_share.services.call import Call
     from rongan_share.wire.taxonomy import Taxonomy
+
+Rule = tuple[str, str, "NDArray[np.bool_]"]
+"""Column, rule, and which rows break it."""
 
 _NOTHING = ContributionRights(category_bits=0, source_class_bits=0)
 

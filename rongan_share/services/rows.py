@@ -5,18 +5,18 @@ A frame is refused for its first bad row; the refusal names row, column and rule
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rongan_share.columns.owner_keys import OwnerKeys
 from rongan_share.errors import Reason, RonganError
 from rongan_share.model.listing import VALUE_COLUMNS
 from rongan_share.model.registry import HUB_PARTNER_ID
 from rongan_share.services.bits import has_bit, is_member
+from rongan_share.services.row_identities import identity_rules, named_twice
+from rongan_share.services.row_tokens import retoken_rules
 from rongan_share.wire.vocabulary import (
     Evidence,
     IdentifierType,
@@ -34,24 +34,14 @@ if TYPE_CHECKING:
     from rongan_share.columns.run import Matches
     from rongan_share.columns.snapshot import Snapshot
     from rongan_share.services.frames import ContributionFrame
-    from rongan_share.services.row_terms import Rows, RowTerms
+    from rongan_share.services.row_terms import Rows, RowTerms, Rule
     from rongan_share.wire.taxonomy import Taxonomy
 
 _ALL_FLAGS = sum(RowFlag)
 _WITHDRAW_ZERO = ("severity", "evidence", "source_class", "legal_basis", "expiry_day")
 _NO_TOKEN = b""
-_FRAME_KEYS = OwnerKeys.of_secret(secrets.token_bytes(32))
-"""Tells quickly that no identity stands twice in a frame; never stored, so a secret a process.
-
-Its secret keeps contributors from choosing references whose keys meet, which would put every frame
-of theirs to the slow comparison.
-"""
-
 OTHER_VALUES = "AMEND instead: a live listing with other values exists"
 """Rule that an ADD breaks which differs from its live listing."""
-
-Rule = tuple[str, str, "NDArray[np.bool_]"]
-"""Column, rule, and which rows break it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +67,7 @@ class Resolved:
         unchanged_count: ADD rows that found an equal live listing.
         amended_count: Listings to be amended.
         withdrawn_count: Listings to be withdrawn.
+        retokened_count: Listings to be found by the opening epoch's tokens too.
     """
 
     pair_rows: NDArray[np.uint32]
@@ -84,6 +75,7 @@ class Resolved:
     unchanged_count: int
     amended_count: int
     withdrawn_count: int
+    retokened_count: int
 
 
 def check_rows(terms: RowTerms, frame: ContributionFrame) -> None:
@@ -92,7 +84,7 @@ def check_rows(terms: RowTerms, frame: ContributionFrame) -> None:
     Raises:
         RonganError: ROW_REFUSED for the first bad row.
     """
-    _refuse_first([*list_rules(terms, frame), *_identity_rules(frame)])
+    _refuse_first([*list_rules(terms, frame), *retoken_rules(frame), *identity_rules(frame)])
 
 
 def list_rules(terms: RowTerms, rows: Rows) -> list[Rule]:
@@ -112,8 +104,8 @@ def resolve_rows(
         enciphered: The token column under the hub's key, zero where the row names none.
 
     Raises:
-        RonganError: ROW_REFUSED for an ADD that differs from its live listing, or an AMEND or
-            WITHDRAW that finds none.
+        RonganError: ROW_REFUSED for an ADD that differs from its live listing, or an AMEND,
+            WITHDRAW or RETOKEN that finds none.
     """
     columns, operation = frame.columns, frame.columns["operation"]
     match = snapshot.find_owned(
@@ -139,7 +131,7 @@ def resolve_rows(
             (
                 "reference",
                 "names a listing that another row names",
-                _named_twice(match.query, match.rows, adding),
+                named_twice(match.query, match.rows, adding),
             ),
         ]
     )
@@ -150,6 +142,7 @@ def resolve_rows(
         int(np.count_nonzero(paired == RowOperation.ADD)),
         int(np.count_nonzero(paired == RowOperation.AMEND)),
         int(np.count_nonzero(paired == RowOperation.WITHDRAW)),
+        int(np.count_nonzero(paired == RowOperation.RETOKEN)),
     )
 
 
@@ -165,15 +158,13 @@ def find_differing(columns: dict[str, NDArray[Any]], match: Matches) -> NDArray[
 def _form_rules(frame: Rows) -> Iterator[Rule]:
     columns, operation = frame.columns, frame.columns["operation"]
     adding, taking = operation == RowOperation.ADD, operation == RowOperation.WITHDRAW
+    retokening = operation == RowOperation.RETOKEN
     unnamed = columns["token"] == _NO_TOKEN
     known_type = is_member(IdentifierType, columns["type"])
-    yield (
-        "operation",
-        "ADD, AMEND or WITHDRAW",
-        ~(adding | taking | (operation == RowOperation.AMEND)),
-    )
+    yield "operation", "ADD, AMEND, WITHDRAW or RETOKEN", ~is_member(RowOperation, operation)
     yield "token", "not zero in ADD", adding & unnamed
-    yield "type", "a known identifier type", ~known_type & ~(unnamed & (columns["type"] == 0))
+    typeless = (unnamed | retokening) & (columns["type"] == 0)
+    yield "type", "a known identifier type", ~known_type & ~typeless
     yield "flags", "known flags", (columns["flags"] & ~np.uint8(_ALL_FLAGS)) != 0
     weak = (columns["flags"] & RowFlag.WEAK) != 0
     named = columns["type"] == IdentifierType.PERSON_NAME
@@ -182,10 +173,16 @@ def _form_rules(frame: Rows) -> Iterator[Rule]:
         yield name, "0 in WITHDRAW", taking & (columns[name] != 0)
 
 
+def _giving(columns: dict[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Marks the rows that say something of a subject."""
+    operation: NDArray[np.uint8] = columns["operation"]
+    return np.isin(operation, (RowOperation.ADD, RowOperation.AMEND))
+
+
 def _category_rules(terms: RowTerms, frame: Rows) -> Iterator[Rule]:
     columns, table = frame.columns, _category_table(terms.taxonomy)
     category = columns["category"]
-    giving = columns["operation"] != RowOperation.WITHDRAW
+    giving = _giving(columns)
     yield "category", "a category of the taxonomy", ~table.known[category]
     if not giving.any():
         return
@@ -218,7 +215,7 @@ def _category_rules(terms: RowTerms, frame: Rows) -> Iterator[Rule]:
 def _value_rules(terms: RowTerms, frame: Rows) -> Iterator[Rule]:
     columns, table = frame.columns, _category_table(terms.taxonomy)
     category, expiry = columns["category"], columns["expiry_day"].astype(np.int64)
-    giving = columns["operation"] != RowOperation.WITHDRAW
+    giving = _giving(columns)
     severity, evidence = columns["severity"], columns["evidence"]
     yield (
         "severity",
@@ -253,56 +250,6 @@ def _value_rules(terms: RowTerms, frame: Rows) -> Iterator[Rule]:
     yield "expiry_day", "not in the past", giving & ~endless & (expiry < terms.day)
     cap = table.cap_days[category]
     yield "expiry_day", "within the category's cap", giving & (cap > 0) & (expiry > terms.day + cap)
-
-
-def _identity_rules(frame: ContributionFrame) -> list[Rule]:
-    """One identity once; and one (reference, category) either added or changed, not both."""
-    columns, operation = frame.columns, frame.columns["operation"]
-    adding = operation == RowOperation.ADD
-    mixes = adding.any() and not adding.all()
-    if not mixes and not _may_repeat(frame):
-        return []
-    # An identity is reference, category and token, 33 bytes; what it is mixed by, the first 17.
-    pair = np.zeros((frame.row_count, 33), np.uint8)
-    pair[:, :16] = np.frombuffer(frame.raw["reference"], np.uint8).reshape(-1, 16)
-    pair[:, 16] = columns["category"]
-    pair[:, 17:] = np.frombuffer(frame.raw["token"], np.uint8).reshape(-1, 16)
-    _, first = np.unique(pair.reshape(-1).view("V33"), return_index=True)
-    repeated = np.ones(frame.row_count, np.bool_)
-    repeated[first] = False
-    mixed = np.zeros(frame.row_count, np.bool_)
-    if mixes:
-        group = np.ascontiguousarray(pair[:, :17]).reshape(-1).view("V17")
-        mixed = ~adding & np.isin(group, group[adding])
-    return [
-        ("reference", "one identity once in a frame", repeated),
-        ("reference", "either added or changed in one frame, not both", mixed),
-    ]
-
-
-def _may_repeat(frame: ContributionFrame) -> bool:
-    """Tells whether an identity may stand there twice: equal ones have equal keys."""
-    columns = frame.columns
-    keys, _ = _FRAME_KEYS.ranges(
-        np.zeros(frame.row_count, np.uint32),
-        columns["reference"],
-        columns["category"],
-        token=columns["token"],
-    )
-    keys.sort()
-    return bool((keys[1:] == keys[:-1]).any())
-
-
-def _named_twice(
-    query: NDArray[np.int64], rows: NDArray[np.void], adding: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Marks changing rows that name a listing which an earlier row named already."""
-    _, first = np.unique(rows["listing_id"], return_index=True)
-    again = np.ones(query.size, np.bool_)
-    again[first] = False
-    marked = np.zeros(adding.size, np.bool_)
-    marked[query[again]] = True
-    return marked
 
 
 def _refuse_first(rules: list[Rule]) -> None:

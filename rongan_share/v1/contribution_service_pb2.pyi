@@ -35,16 +35,17 @@ class ContributeOpen(_message.Message):
     """
     suite: _vocabulary_pb2.Suite.ValueType
     """suite: how the tokens were made. Unset or unknown is REQUEST_MALFORMED. Not one of the
-    agreement's is SCOPE_NOT_GRANTED, told with a frame of any ADD or AMEND row; not the current
-    epoch's EPOCH_NOT_OPEN, told with a frame that carries any token.
+    agreement's is SCOPE_NOT_GRANTED, told with a frame of any other row than WITHDRAW; not the
+    current epoch's EPOCH_NOT_OPEN, told with a frame that carries any token.
     """
     epoch: _builtins.int
     """epoch: number of the current epoch, from 1. Mandatory where a frame carries any token; else
     EPOCH_NOT_OPEN.
     """
     next_epoch: _builtins.int
-    """next_epoch: number of the opening epoch, 0 none. Not served yet: must be 0, else
-    FIELD_NOT_SERVED.
+    """next_epoch: number of the epoch that is opening, 0 none. Told with a frame that has ADD or
+    RETOKEN rows or carries any next token: not that epoch's is EPOCH_NOT_OPEN; 0 while one is
+    opening NEXT_EPOCH_NEEDED; its suite not one of the agreement's SCOPE_NOT_GRANTED.
     """
     legal_basis_ref: _builtins.str
     """legal_basis_ref: reference of the consent or order behind the rows, at most 128 bytes of UTF-8,
@@ -73,9 +74,11 @@ class ContributeFrame(_message.Message):
     values each, else COLUMN_MALFORMED. A row that breaks a rule is ROW_REFUSED, naming row, column
     and rule of the lowest such row; nothing of its frame is kept. Besides what the columns say:
     - One identity (reference, category, token) stands once in a frame.
-    - A frame does not ADD and change (AMEND or WITHDRAW) under one reference and category.
-    - ADD finds no live listing of its own identity with other values; AMEND and WITHDRAW find at
-      least one live listing of the caller's, and no two rows of a frame name the same one.
+    - A frame does not ADD and change (AMEND, WITHDRAW or RETOKEN) under one reference and category.
+    - ADD finds no live listing of its own identity with other values; AMEND, WITHDRAW and RETOKEN
+      find at least one live listing of the caller's, and no two rows of a frame name the same one.
+    - Rows name listings by tokens of the current epoch, and act under both epochs. An ADD of an equal
+      live listing gives it the next token, as RETOKEN does.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -101,20 +104,22 @@ class ContributeFrame(_message.Message):
     and not charged, with other content FRAME_CONFLICT; after that it is STREAM_TOO_OLD.
     """
     operation: _builtins.bytes
-    """operation: RowOperation, u8: ADD, AMEND or WITHDRAW; RETOKEN is not served yet."""
+    """operation: RowOperation, u8. RETOKEN gives a live listing its token of the epoch that is opening;
+    it is free, and has reference, category, token and next token, everything else 0.
+    """
     reference: _builtins.bytes
     """reference: 16 bytes each, the contributor's own record of the subject."""
     type: _builtins.bytes
     """type: IdentifierType, u8, on ADD one that the category is said of; may be 0 where the token is
-    zero.
+    zero; 0 on RETOKEN.
     """
     token: _builtins.bytes
-    """token: 16 bytes each, not zero on ADD; zero on AMEND and WITHDRAW = every live listing of
-    reference and category.
+    """token: 16 bytes each, not zero on ADD and RETOKEN; zero on AMEND and WITHDRAW = every live
+    listing of reference and category.
     """
     next_token: _builtins.bytes
-    """next_token: 16 bytes each while an epoch opens, else empty. Not served yet: must be empty, else
-    FIELD_NOT_SERVED.
+    """next_token: 16 bytes each where `open` names the next epoch, else empty; not zero on ADD and
+    RETOKEN, zero on AMEND and WITHDRAW.
     """
     flags: _builtins.bytes
     """flags: u8 bits 1 WEAK, 2 SUSPECT, 4 ALIAS, 8 ORDER, no others. ADD of a PERSON_NAME needs WEAK."""
@@ -230,7 +235,7 @@ class ContributeResponse(_message.Message):
     unchanged_count: _builtins.int
     """unchanged_count: ADD rows that were equal to a live listing."""
     repeated: _builtins.bool
-    """repeated: the frame had been kept before; the counts are zero."""
+    """repeated: the frame had been kept before; the counts are zero. RETOKEN rows are in no count."""
     entry_index: _builtins.int
     """entry_index: place of the entry in the audit log; where `repeated`, of the entry that the frame
     was first kept under. Not part of the answer's canonical bytes.
@@ -368,7 +373,9 @@ class ListOwnListingsResponse(_message.Message):
     category: _builtins.bytes
     """category: u8, the category's bit number."""
     token: _builtins.bytes
-    """token: 16 bytes each, as contributed, in the epoch of the contribution."""
+    """token: 16 bytes each, as contributed, in the current epoch; of a listing that has none there, in
+    the last epoch that it has one in.
+    """
     expiry_day: _builtins.bytes
     """expiry_day: u16 each; 0 = no end set."""
     next_page_token: _builtins.str

@@ -50,7 +50,7 @@ def withdraw(**values: int) -> dict[str, int]:
 
 ACCOUNT = {"type": IdentifierType.PAN, "category": "A1", "evidence": Evidence.VERIFIED}
 ZERO = "0 in WITHDRAW"
-OPERATIONS = "ADD, AMEND or WITHDRAW"
+OPERATIONS = "ADD, AMEND, WITHDRAW or RETOKEN"
 EVIDENCE = "known, and as strong as the category demands"
 SEVERITY = "1 to the category's maximum"
 KNOWN = "a category of the taxonomy"
@@ -59,7 +59,11 @@ GRANTED = "one that the agreement lets you contribute"
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "operation 0": ({"operation": 0}, "operation", OPERATIONS),
-    "operation RETOKEN": ({"operation": RowOperation.RETOKEN}, "operation", OPERATIONS),
+    "operation RETOKEN": (
+        {"operation": RowOperation.RETOKEN},
+        "operation",
+        "RETOKEN with open.next_epoch",
+    ),
     "operation 255": ({"operation": 255}, "operation", OPERATIONS),
     "ADD without a token": ({"token": bytes(16)}, "token", "not zero in ADD"),
     "type 0": ({"type": 0}, "type", "a known identifier type"),
@@ -244,25 +248,16 @@ OPENINGS: dict[str, tuple[dict[str, Any], str, dict[str, str]]] = {
         "REQUEST_MALFORMED",
         {"field": "open.legal_basis_ref", "rule": "1 to 128 printable characters"},
     ),
-    "next epoch": ({"next_epoch": 2}, "FIELD_NOT_SERVED", {"field": "open.next_epoch"}),
 }
 
 
 @pytest.mark.parametrize("case", OPENINGS, ids=str)
 def test_opening_of_a_stream(hub: HubUnderTest, source: Stubs, case: str) -> None:
-    """The first message is checked before any frame; a field that is not served yet is refused."""
+    """The first message is checked before any frame."""
     terms, reason, metadata = OPENINGS[case]
     opening = contribute_open(**({"stream_id": fresh()} | terms))
     told = refused(hub, lambda: send_frames(source, opening), by="r-source")
     assert told == ("INVALID_ARGUMENT", reason, metadata)
-
-
-def test_column_that_is_not_served(hub: HubUnderTest, source: Stubs) -> None:
-    """A set column that this hub does not serve yet is refused rather than ignored."""
-    frame = contribute_frame(1, [Row(token=fresh())], next_token=fresh())
-    told = refused(hub, lambda: send_frames(source, contribute_open(fresh()), frame), by="r-source")
-    metadata = {"field": "frame.next_token", "frameNumber": "1"}
-    assert told == ("INVALID_ARGUMENT", "FIELD_NOT_SERVED", metadata)
 
 
 def test_other_epoch(hub: HubUnderTest, source: Stubs) -> None:
