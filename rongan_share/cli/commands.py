@@ -14,6 +14,7 @@ from rongan_share.cli.agreement import agreement
 from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
 from rongan_share.cli.certificate_lists import expiring, list_certificates
+from rongan_share.cli.epoch import epoch
 from rongan_share.cli.health import health
 from rongan_share.cli.import_listings import import_listings
 from rongan_share.cli.init import init
@@ -52,6 +53,7 @@ for command in (
     partner,
     agreement,
     cert,
+    epoch,
     audit,
     import_listings,
 ):

@@ -42,6 +42,7 @@ _SENTENCES = {
     Reason.PARTNER_SUSPENDED: "partner_is_suspended",
     Reason.PARTNER_TERMINATED: "partner_has_left",
     Reason.EPOCH_NOT_OPEN: "epoch_not_open",
+    Reason.WRONG_STATE: "import_while_opening",
 }
 """What is said of refusals, by reason."""
 

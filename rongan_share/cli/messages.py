@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from partner_sdk.cli.messages import choose_text
 from rongan_share.cli.certificate_messages import CERTIFICATES
+from rongan_share.cli.epoch_messages import EPOCHS
 from rongan_share.cli.issuance_messages import ISSUANCE
 
 if TYPE_CHECKING:
@@ -341,7 +342,7 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES}
+    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES, **EPOCHS}
 )
 
 

@@ -38,6 +38,7 @@ def status(options: Options) -> None:
         "entry_count": answer.entry_count,
         "root_hash": answer.root_hash.hex(),
         "epoch": answer.epoch,
+        "opening_epoch": answer.opening_epoch,
         "generation": answer.generation,
         "store_bytes": answer.store_bytes,
         "compacted_rows": answer.compacted_rows,

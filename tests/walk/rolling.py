@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rongan_share.ledger.cipher import write_key
 from rongan_share.v1 import contribution_service_pb2 as contribution_pb
 from rongan_share.v1 import operator_service_pb2 as pb
+from rongan_share.v1 import vocabulary_pb2
 from rongan_share.wire.vocabulary import RowOperation, Suite
 from tests.support.hub import HubUnderTest, Stubs
 from tests.walk.asking import Row, contribute_frame, contribute_open, fresh, send_frames
@@ -28,7 +29,8 @@ def open_epoch(hub: HubUnderTest, number: int, suite: Suite = Suite.HMAC_SHA256)
     if not path.exists():
         write_key(path, key)
     digest = hashlib.sha256(key).digest()
-    request = pb.OpenEpochRequest(epoch=number, suite=suite, key_digest=digest)
+    made_by = vocabulary_pb2.Suite.ValueType(suite)
+    request = pb.OpenEpochRequest(epoch=number, suite=made_by, key_digest=digest)
     return hub.alice.operators.OpenEpoch(request).epoch
 
 

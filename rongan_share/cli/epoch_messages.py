@@ -1,0 +1,116 @@
+"""What ``rongan-hub`` says of epochs, in English and Chinese."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EPOCHS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "help.epoch": ("Epochs: keys and suites of tokens.", "管理令牌期：令牌的密钥与算法。"),
+        "help.epoch_open": (
+            "Makes the key of the next epoch and opens it beside the current one.",
+            "生成下一令牌期的密钥，并与当前令牌期并行开启。",
+        ),
+        "help.epoch_suite": (
+            "How its tokens are made; as in the current epoch if left out.",
+            "令牌算法；默认与当前令牌期相同。",
+        ),
+        "help.epoch_status": (
+            "Shows every epoch, whose listings lack tokens of the opening one, and the next step.",
+            "显示各令牌期、各机构尚缺的新令牌数以及下一步。",
+        ),
+        "help.epoch_promote": (
+            "Makes the opening epoch the one that questions are asked in.",
+            "将开启中的令牌期转为当前令牌期，此后查询均使用新令牌。",
+        ),
+        "help.epoch_waive": (
+            (
+                "Accept that so many listings lack a token and are found no more; two operators "
+                "must name the same number."
+            ),
+            "接受指定条数的名单缺少新令牌（此后查询不到）；须两名操作员给出同一数字。",
+        ),
+        "help.epoch_close": (
+            "Closes the epoch that was left and destroys its key.",
+            "关闭已停用的令牌期并销毁其密钥。",
+        ),
+        "key_file": ("key file", "密钥文件"),
+        "epoch_opened": (
+            (
+                "partners now contribute with both tokens and send their old rows again: rongan "
+                "contribute --retoken FILE; see rongan-hub epoch status"
+            ),
+            (
+                "机构此后须同时提交两期令牌，并补送原有名单：rongan contribute --retoken FILE；"
+                "进度见 rongan-hub epoch status"
+            ),
+        ),
+        "epoch_is_opening": (
+            "epoch {epoch} is opening already; see rongan-hub epoch status",
+            "令牌期 {epoch} 已在开启中；请查看 rongan-hub epoch status",
+        ),
+        "no_epoch_opening": (
+            "no epoch is opening; open one: rongan-hub epoch open",
+            "没有开启中的令牌期；请先执行 rongan-hub epoch open",
+        ),
+        "no_epoch_closing": (
+            "no epoch is closing, and no key of a closed one is left",
+            "没有待关闭的令牌期，也没有遗留的旧密钥",
+        ),
+        "epoch_promoted": (
+            (
+                "questions are asked in this epoch from now on; when no partner uses the old one "
+                "any more: rongan-hub epoch close"
+            ),
+            "此后查询均使用新令牌期；确认各机构均已切换后执行 rongan-hub epoch close",
+        ),
+        "epoch_waived": (
+            "not promoted yet: another operator must give --waive {count} too",
+            "尚未转为当前：须另一名操作员同样执行 --waive {count}",
+        ),
+        "epoch_lacks": (
+            (
+                "{count} live listings have no token of this epoch: their holders send them "
+                "(rongan contribute --retoken FILE), or two operators accept it (--waive {count})"
+            ),
+            (
+                "仍有 {count} 条有效名单缺少新令牌：请其机构补送"
+                "（rongan contribute --retoken FILE），或由两名操作员确认放弃（--waive {count}）"
+            ),
+        ),
+        "key_destroyed": (
+            "the key was overwritten and removed; remove it from your backups of keys too",
+            "密钥已覆写并删除；请一并从密钥备份中删除",
+        ),
+        "key_gone": ("the key file was not there any more", "密钥文件已不存在"),
+        "epoch_progress": ("listings with a new token", "已有新令牌的名单"),
+        "epoch_lacking_of": ("{partner} lacks {count}", "{partner} 尚缺 {count} 条"),
+        "epoch_waiver": ("accepted", "已确认放弃"),
+        "epoch_waived_by": (
+            "{count} by {operator}; another operator must do so too",
+            "{operator} 已确认 {count} 条，尚须另一名操作员确认",
+        ),
+        "epoch_next_open": ("rongan-hub epoch open", "rongan-hub epoch open"),
+        "epoch_next_promote": ("rongan-hub epoch promote", "rongan-hub epoch promote"),
+        "epoch_next_close": ("rongan-hub epoch close", "rongan-hub epoch close"),
+        "epoch_next_retoken": (
+            "partners send what lacks: rongan contribute --retoken FILE (or --waive {count})",
+            "由机构补送：rongan contribute --retoken FILE（或 --waive {count}）",
+        ),
+        "opening_epoch": ("opening epoch", "开启中的令牌期"),
+        "import_while_opening": (
+            (
+                "an epoch is opening and an import carries one token a listing: import before "
+                "`rongan-hub epoch open` or after `epoch promote`, or let the partner contribute"
+            ),
+            (
+                "有令牌期正在开启，而批量导入每条只含一个令牌：请在 rongan-hub epoch open 之前"
+                "或 epoch promote 之后导入，或由机构自行提交"
+            ),
+        ),
+    }
+)

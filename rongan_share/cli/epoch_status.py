@@ -1,0 +1,81 @@
+"""What ``rongan-hub epoch status`` says."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from rongan_share.cli.messages import say
+from rongan_share.model.epoch import EpochState
+from rongan_share.wire.vocabulary import Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rongan_share.v1 import operator_service_pb2 as pb
+
+_BAR_CELLS = 24
+
+
+def facts_of(known: pb.ListEpochsResponse) -> dict[str, object]:
+    """Returns where epochs stand, by stable English keys."""
+    return {
+        "epochs": [
+            {
+                "epoch": each.epoch,
+                "suite": Suite(each.suite).name,
+                "state": EpochState(each.state).name,
+                "opened_time": each.opened_time.ToDatetime(tzinfo=UTC).isoformat(),
+            }
+            for each in known.epochs
+        ],
+        "listing_count": known.listing_count,
+        "lacking_count": known.lacking_count,
+        "lacking": [{"partner": each.partner_id, "count": each.count} for each in known.lacking],
+        "waiver_operator": known.waiver_operator,
+        "waived_count": known.waived_count,
+    }
+
+
+def lines_of(known: pb.ListEpochsResponse) -> Iterator[tuple[str, object]]:
+    """Says where epochs stand, who still has to send what, and what comes next."""
+    for each in known.epochs:
+        opened = each.opened_time.ToDatetime(tzinfo=UTC).isoformat()
+        state = EpochState(each.state).name
+        yield "epoch", f"{each.epoch}  {Suite(each.suite).name}  {state}  {opened}"
+    states = {int(each.state) for each in known.epochs}
+    yield "listing_count", known.listing_count
+    if EpochState.OPENING in states:
+        yield "epoch_progress", _progress(known)
+        for lacking in known.lacking:
+            said = say("epoch_lacking_of", partner=lacking.partner_id, count=lacking.count)
+            yield "", said
+        if known.waiver_operator:
+            yield (
+                "epoch_waiver",
+                say("epoch_waived_by", operator=known.waiver_operator, count=known.waived_count),
+            )
+    yield "next", _next(known, states)
+
+
+def _progress(known: pb.ListEpochsResponse) -> str:
+    """Says how many listings have a token of the opening epoch, with a bar on a terminal."""
+    whole = known.listing_count
+    done = max(whole - known.lacking_count, 0)
+    share = done / whole if whole else 1.0
+    said = f"{done:,} / {whole:,} ({100 * share:.1f} %)"
+    if sys.stdout is None or not sys.stdout.isatty():
+        return said
+    cells = int(_BAR_CELLS * share)
+    return f"{'#' * cells}{'.' * (_BAR_CELLS - cells)} {said}"
+
+
+def _next(known: pb.ListEpochsResponse, states: set[int]) -> str:
+    if EpochState.OPENING in states:
+        if known.lacking_count:
+            return say("epoch_next_retoken", count=known.lacking_count)
+        return say("epoch_next_promote")
+    if EpochState.CLOSING in states:
+        return say("epoch_next_close")
+    return say("epoch_next_open")
