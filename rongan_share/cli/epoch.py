@@ -98,19 +98,19 @@ def status(options: Options) -> None:
 @click.option(
     "--waive",
     type=click.IntRange(min=1),
-    default=0,
+    default=None,
     metavar="COUNT",
     help=say("help.epoch_waive"),
 )
 @shared_options()
 @click.pass_obj
-def promote(options: Options, *, waive: int) -> None:
+def promote(options: Options, *, waive: int | None) -> None:
     """Promotes, if no listing lacks tokens or two operators accept how many do."""
     with options.connect() as hub:
         opening = _find(_list(hub), EpochState.OPENING)
         if opening is None:
             raise RefusedHereError(say("no_epoch_opening"))
-        request = pb.PromoteEpochRequest(epoch=opening.epoch, waived_count=waive)
+        request = pb.PromoteEpochRequest(epoch=opening.epoch, waived_count=waive or 0)
         try:
             answer = hub.call(lambda stub: stub.PromoteEpoch, request)
         except HubRefusalError as error:

@@ -74,7 +74,7 @@ EPOCHS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "epoch_lacks": (
             (
-                "{count} live listings have no token of this epoch: their holders send them "
+                "live listings without a token of this epoch: {count}; their holders send them "
                 "(rongan contribute --retoken FILE), or two operators accept it (--waive {count})"
             ),
             (

@@ -140,6 +140,9 @@ def close_epoch(call: Call, request: pb.CloseEpochRequest) -> Outcome:
 
 def _count_lacking(call: Call) -> Mapping[int, int]:
     """Returns how many live listings lack a token of the opening epoch, by partner number."""
+    if call.coming_snapshot is None:
+        # Without a count nothing may be promoted.
+        raise RonganError(Reason.INTERNAL)
     return call.coming_snapshot(get_list_sequence(call.read)).lacking
 
 

@@ -51,7 +51,7 @@ def source(hub: HubUnderTest, old: Row) -> Stubs:
     assert told.metadata["rule"] == "RETOKEN with open.next_epoch"
     contribute(partner, [old])
     epoch = open_epoch(hub, 2, Suite.HMAC_SM3)
-    assert (epoch.epoch, epoch.suite, epoch.state) == (2, Suite.HMAC_SM3, 1)
+    assert (epoch.epoch, int(epoch.suite), int(epoch.state)) == (2, int(Suite.HMAC_SM3), 1)
     return partner
 
 
@@ -77,7 +77,7 @@ def test_added_rows_carry_both_tokens(hub: HubUnderTest, source: Stubs) -> None:
 
 
 @pytest.mark.parametrize("terms", [{"next_epoch": 3}, {"next_epoch": 1}, {"epoch": 2}], ids=str)
-def test_other_epochs_are_refused(hub: HubUnderTest, source: Stubs, terms: dict[str, int]) -> None:
+def test_other_epochs_are_refused(hub: HubUnderTest, source: Stubs, terms: dict[str, Any]) -> None:
     """An epoch that is unknown, old or next is refused, naming the current one (trust: V7)."""
     told = refused(hub, lambda: contribute_both(source, [new()], **terms), by="n-source")
     assert told == ("FAILED_PRECONDITION", "EPOCH_NOT_OPEN", OPEN)
