@@ -94,11 +94,11 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenEpoch:
-    """The current epoch, with what makes its tokens.
+class NextEpoch:
+    """The epoch that is opening: contributions carry its tokens too, questions do not yet.
 
     Attributes:
-        number: From 1.
+        number: From 2.
         suite: The keyed function of this epoch.
         opened_time: When it was opened, aware UTC.
         tokenizer: Makes tokens; holds the network key and never shows it.
@@ -108,6 +108,25 @@ class TokenEpoch:
     suite: Suite
     opened_time: datetime
     tokenizer: Tokenizer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEpoch:
+    """The current epoch, with what makes its tokens.
+
+    Attributes:
+        number: From 1.
+        suite: The keyed function of this epoch.
+        opened_time: When it was opened, aware UTC.
+        tokenizer: Makes tokens; holds the network key and never shows it.
+        next: The epoch that is opening; None = there is none.
+    """
+
+    number: int
+    suite: Suite
+    opened_time: datetime
+    tokenizer: Tokenizer = field(repr=False)
+    next: NextEpoch | None = None
 
 
 def known_members(vocabulary: type[EnumT], numbers: Iterable[int]) -> tuple[EnumT, ...]:
@@ -198,24 +217,39 @@ def read_quota(quota: agreement_pb2.Quota) -> Quota:
 
 
 def read_epoch(reply: agreement_service_pb2.GetTokenEpochResponse) -> TokenEpoch:
-    """Reads the current epoch and its key.
+    """Reads the current epoch and the opening one, with their keys.
 
     Raises:
         AnswerMalformedError: No epoch, a suite that this SDK does not have, or no fit key.
     """
-    try:
-        suite = Suite(reply.suite)
-        # No cause is chained: it could quote the key.
-        tokenizer = Tokenizer(suite, reply.key)
-    except ValueError:
-        raise AnswerMalformedError(
-            "the epoch's suite or key is not one that this SDK can use"
-        ) from None
-    if reply.epoch == 0:
-        raise AnswerMalformedError("the hub named no epoch")
+    coming = None
+    if reply.HasField("next"):
+        suite, tokenizer = _read_keyed(reply.next)
+        if reply.next.epoch <= reply.epoch:
+            raise AnswerMalformedError("the hub named a next epoch that does not follow")
+        opened = reply.next.opened_time.ToDatetime(tzinfo=timezone.utc)
+        coming = NextEpoch(reply.next.epoch, suite, opened, tokenizer)
+    suite, tokenizer = _read_keyed(reply)
     return TokenEpoch(
         number=reply.epoch,
         suite=suite,
         opened_time=reply.opened_time.ToDatetime(tzinfo=timezone.utc),
         tokenizer=tokenizer,
+        next=coming,
     )
+
+
+def _read_keyed(
+    epoch: agreement_service_pb2.GetTokenEpochResponse | agreement_service_pb2.NextEpoch,
+) -> tuple[Suite, Tokenizer]:
+    try:
+        suite = Suite(epoch.suite)
+        # No cause is chained: it could quote the key.
+        tokenizer = Tokenizer(suite, epoch.key)
+    except ValueError:
+        raise AnswerMalformedError(
+            "the epoch's suite or key is not one that this SDK can use"
+        ) from None
+    if epoch.epoch == 0:
+        raise AnswerMalformedError("the hub named no epoch")
+    return suite, tokenizer

@@ -1,4 +1,4 @@
-"""What a client asks once and keeps in memory: token epoch and taxonomy. No key is stored."""
+"""What a client asks once and keeps in memory: token epochs and taxonomy. No key is stored."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ class _Fetched(Generic[ValueT]):
                 raise
             return value
 
-    def forget(self, refused: ValueT | None) -> None:
-        """Drops the value if it is the one that was refused; None = whichever it is."""
+    def forget(self, unfit: Callable[[ValueT], bool]) -> None:
+        """Drops the value if it is unfit; waits for one that is being fetched."""
         with self._lock:
-            if refused is None or self._value is refused:
+            if self._value is not None and unfit(self._value):
                 self._value = None
 
 
 class EpochCache:
-    """The current epoch, fetched when first needed and again after `forget`."""
+    """The current epoch and the opening one, fetched when first needed and after `forget`."""
 
     def __init__(self, connections: Connections, *, timeout_seconds: float) -> None:
         self._connections = connections
@@ -74,14 +74,16 @@ class EpochCache:
         """Gets the current epoch; each delivery by the hub is audited, so it is asked once."""
         return self._epoch.get(lambda _: True)
 
-    def forget(self, refused: TokenEpoch | None = None) -> None:
-        """Drops the epoch, because the hub said that it is not the one in use.
+    def forget(self, refused: TokenEpoch) -> None:
+        """Drops the epoch, because the hub refused it or asks for tokens of the next one too.
+
+        One that has taken its place stays; but not the same one in another copy, which may have
+        been fetched before the hub changed.
 
         Args:
-            refused: The epoch that was refused; one that has taken its place stays. None =
-                whichever.
+            refused: The epoch that was refused.
         """
-        self._epoch.forget(refused)
+        self._epoch.forget(lambda epoch: epoch.number <= refused.number)
 
     def _fetch(self) -> TokenEpoch:
         return read_epoch(
