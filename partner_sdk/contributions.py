@@ -29,6 +29,7 @@ FRAME_ROWS = 10_000
 """Rows of a frame unless the caller says otherwise."""
 
 _NO_TOKEN = bytes(TOKEN_BYTES)
+_BOTH_TOKENS = (RowOperation.ADD, RowOperation.RETOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +42,18 @@ class RowFrame:
 
     rows: tuple[ParsedRow, ...]
 
-    def encode(self, number: int, token_of: Callable[[Canonical], bytes]) -> ContributeFrame:
+    def encode(
+        self,
+        number: int,
+        token_of: Callable[[Canonical], bytes],
+        next_token_of: Callable[[Canonical], bytes] | None = None,
+    ) -> ContributeFrame:
         """Fills the columns of the wire.
 
         Args:
             number: Frame number, from 1.
             token_of: Makes a token of the current epoch.
+            next_token_of: Makes a token of the epoch that is opening; None = there is none.
         """
         rows = self.rows
         count = len(rows)
@@ -54,9 +61,10 @@ class RowFrame:
             frame_number=number,
             operation=bytes(row.operation for row in rows),
             reference=b"".join(row.reference for row in rows),
-            type=bytes(row.canonical.type if row.canonical else 0 for row in rows),
+            type=bytes(_type(row) for row in rows),
             token=b"".join(token_of(row.canonical) if row.canonical else _NO_TOKEN for row in rows),
-            flags=bytes(row.flags for row in rows),
+            next_token=_next_tokens(rows, next_token_of) if next_token_of else b"",
+            flags=bytes(_flags(row) for row in rows),
             category=bytes(row.category for row in rows),
             severity=bytes(row.severity for row in rows),
             evidence=bytes(row.evidence for row in rows),
@@ -66,6 +74,25 @@ class RowFrame:
             event_day=struct.pack(f"<{count}H", *(row.event_day for row in rows)),
             expiry_day=struct.pack(f"<{count}H", *(row.expiry_day for row in rows)),
         )
+
+
+def _next_tokens(rows: Iterable[ParsedRow], token_of: Callable[[Canonical], bytes]) -> bytes:
+    # What changes a listing names it by one token and acts under both.
+    return b"".join(
+        token_of(row.canonical) if row.canonical and row.operation in _BOTH_TOKENS else _NO_TOKEN
+        for row in rows
+    )
+
+
+def _type(row: ParsedRow) -> int:
+    if row.canonical is None or row.operation is RowOperation.RETOKEN:
+        return 0
+    return row.canonical.type
+
+
+def _flags(row: ParsedRow) -> int:
+    # A RETOKEN row says nothing but tokens; its flags only tell us which rows are aliases.
+    return 0 if row.operation is RowOperation.RETOKEN else row.flags
 
 
 @dataclass(slots=True)
@@ -147,7 +174,7 @@ def frames_of_rows(
         raise MalformedError("frame_rows", f"1 to {MAX_FRAME_ROWS}")
     waiting: list[ParsedRow] = []
     for _, record in groupby(rows, key=attrgetter("reference")):
-        waiting.extend(_with_aliases(record, counts or FrameCounts()))
+        waiting.extend(with_aliases(record, counts or FrameCounts()))
         while len(waiting) >= frame_rows:
             yield RowFrame(tuple(waiting[:frame_rows]))
             del waiting[:frame_rows]
@@ -155,8 +182,13 @@ def frames_of_rows(
         yield RowFrame(tuple(waiting))
 
 
-def _with_aliases(record: Iterable[ParsedRow], counts: FrameCounts) -> Iterator[ParsedRow]:
-    """Yields a record's rows without repetitions, then the aliases that none of them is."""
+def with_aliases(record: Iterable[ParsedRow], counts: FrameCounts) -> Iterator[ParsedRow]:
+    """Yields a record's rows without repetitions, then the aliases that none of them is.
+
+    Args:
+        record: Rows of one reference.
+        counts: Where to count what was dropped and added.
+    """
     # Rows alike in all but their line are one; rows that contradict each other are the hub's to
     # refuse.
     given = list(record)
@@ -177,6 +209,8 @@ def _alias_flags(row: ParsedRow, alias: Canonical) -> RowFlag:
     # WITHDRAW rows carry no flags.
     if row.operation is RowOperation.WITHDRAW:
         return row.flags
+    if row.operation is RowOperation.RETOKEN:
+        return RowFlag.ALIAS
     doubtful = RowFlag.SUSPECT if alias.grade is Grade.SUSPECT else RowFlag(0)
     weak = RowFlag.WEAK if alias.weak else RowFlag(0)
     return row.flags | RowFlag.ALIAS | doubtful | weak

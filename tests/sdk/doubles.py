@@ -38,6 +38,7 @@ Sent: TypeAlias = Any
 """A request of whatever kind the method takes."""
 
 KEY = bytes(range(32))
+NEXT_KEY = bytes(range(32, 64))
 E4_BIT = 19
 
 
@@ -155,14 +156,21 @@ def taxonomy(version: int = 1) -> agreement_service_pb2.GetTaxonomyResponse:
     return agreement_service_pb2.GetTaxonomyResponse(version=version, categories=[category])
 
 
-def epoch(number: int = 1) -> agreement_service_pb2.GetTokenEpochResponse:
-    """Makes the current epoch, with the key of the golden tokens."""
-    return agreement_service_pb2.GetTokenEpochResponse(
+def epoch(
+    number: int = 1, *, key: bytes = KEY, opening: bool = False
+) -> agreement_service_pb2.GetTokenEpochResponse:
+    """Makes the current epoch, with the key of the golden tokens, and one that is opening."""
+    reply = agreement_service_pb2.GetTokenEpochResponse(
         epoch=number,
         suite=vocabulary_pb2.SUITE_HMAC_SHA256,
         state=agreement_service_pb2.EPOCH_STATE_CURRENT,
-        key=KEY,
+        key=key,
     )
+    if opening:
+        reply.next.epoch = number + 1
+        reply.next.suite = vocabulary_pb2.SUITE_HMAC_SM3
+        reply.next.key = NEXT_KEY
+    return reply
 
 
 def not_listed(token_count: int = 1) -> verdict_service_pb2.CheckSubjectResponse:

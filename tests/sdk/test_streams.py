@@ -212,9 +212,9 @@ def row(line: int, name: str = "example.com") -> ParsedRow:
 def upload(hub: FakeHub, *frames: RowFrame, durable: int) -> Future[Any]:
     """Starts an upload of which the hub has so many frames."""
     future = hub.start(lambda: list(hub.client.contribute(frames, stream_id=STREAM_ID)))
+    hub.answer("GetTokenEpoch", epoch())
     asked = hub.answer("GetContributionState", GetContributionStateResponse(frame_number=durable))
     assert asked.stream_id == STREAM_ID
-    hub.answer("GetTokenEpoch", epoch())
     return future
 
 
@@ -268,6 +268,7 @@ def test_new_epoch_makes_the_tokens_of_an_upload_anew(hub: FakeHub) -> None:
     fresh = epoch(2)
     fresh.key = bytes(32)
     hub.answer("GetTokenEpoch", fresh)
+    hub.answer("GetContributionState", GetContributionStateResponse())
     rpc = hub.take_stream("Contribute")
     assert rpc.take_request().open.epoch == 2
     new = rpc.take_request().frame
