@@ -4,9 +4,9 @@ Start at `Client`. Identifiers become tokens here, on the partner's machine; the
 receives one.
 """
 
-from partner_sdk.agreements import Agreement, Quota, TokenEpoch
+from partner_sdk.agreements import Agreement, NextEpoch, Quota, TokenEpoch
 from partner_sdk.client import Client
-from partner_sdk.columns import Frame, FrameAnswer, SubjectAnswer
+from partner_sdk.columns import Frame, FrameAnswer, FrameMaker, SubjectAnswer
 from partner_sdk.contributions import Ack, ContributionState, RowFrame, frames_of_rows
 from partner_sdk.credentials import Credentials, CredentialsCause, CredentialsError
 from partner_sdk.enrolment import make_key_and_request
@@ -32,6 +32,7 @@ from partner_sdk.own_listings import OwnListing
 from partner_sdk.questions import Origin, Question
 from partner_sdk.retry import RetryPolicy
 from partner_sdk.shared import AnsweredFrame
+from partner_sdk.subjects import frame_of_subjects
 from partner_sdk.usage import MeterUsage, Usage
 from partner_sdk.verdicts import Coverage, Listing, QuotaLeft, Summary, Verdict
 
@@ -52,12 +53,14 @@ __all__ = [
     "FailedPreconditionError",
     "Frame",
     "FrameAnswer",
+    "FrameMaker",
     "HubRefusalError",
     "InternalFaultError",
     "InvalidRequestError",
     "LimitExceededError",
     "Listing",
     "MeterUsage",
+    "NextEpoch",
     "NotAllowedError",
     "NotFoundError",
     "NotServedError",
@@ -77,6 +80,7 @@ __all__ = [
     "UnavailableError",
     "Usage",
     "Verdict",
+    "frame_of_subjects",
     "frames_of_rows",
     "make_key_and_request",
 ]

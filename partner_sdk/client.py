@@ -23,9 +23,9 @@ from partner_sdk.calls import Connections
 from partner_sdk.own_listings import OwnListing, list_own
 from partner_sdk.questions import Origin, Question
 from partner_sdk.retry import CALL_POLICY, STREAM_POLICY, RetryPolicy
-from partner_sdk.uploads import Upload
+from partner_sdk.uploads import ContributionStream, Upload
 from partner_sdk.usage import Usage, read_usage
-from partner_sdk.verdict_frames import ask_frames
+from partner_sdk.verdict_frames import Batch
 from rongan_share.v1.agreement_service_pb2 import GetAgreementRequest, GetUsageRequest
 from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.vocabulary import DetailLevel
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
 
-    from partner_sdk.columns import Frame, FrameAnswer
+    from partner_sdk.columns import Frame, FrameAnswer, FrameMaker
     from partner_sdk.contributions import Ack, ContributionState, RowFrame
     from partner_sdk.credentials import Credentials
     from rongan_share.wire.taxonomy import Taxonomy
@@ -134,7 +134,7 @@ class Client(Asking):
         return self._taxonomies.current()
 
     def token_epoch(self) -> TokenEpoch:
-        """Gets the current epoch; asked once, and again when the hub says it changed."""
+        """Gets the current epoch and the opening one; asked again when the hub says so."""
         return self._epochs.current()
 
     def tokenizer(self) -> Tokenizer:
@@ -143,7 +143,7 @@ class Client(Asking):
 
     def stream_verdicts(
         self,
-        frames: Iterable[Frame],
+        frames: Iterable[Frame | FrameMaker],
         *,
         purpose: Purpose,
         channel: Channel,
@@ -155,13 +155,15 @@ class Client(Asking):
         first_frame: int = 1,
         identifier_type: IdentifierType | None = None,
     ) -> Iterator[FrameAnswer]:
-        """Asks about frames of tokens of the current epoch; yields one answer a frame, in order.
+        """Asks about frames of tokens; yields one answer a frame, in order.
 
         At most two frames are under way. A cut connection is made good without asking or paying
-        twice.
+        twice. Frames that are functions go on when the epoch changes, those of ready-made tokens
+        end with EPOCH_NOT_OPEN.
 
         Args:
-            frames: Drawn in the caller's thread, as answers are taken.
+            frames: Drawn in the caller's thread, as answers are taken: each the tokens of the
+                current epoch, or a function that makes them (`frame_of_subjects` gives one).
             purpose: Why; one of the agreement's.
             channel: Where the question arose; one of the agreement's.
             categories: Codes asked for; empty = all that the agreement shows.
@@ -169,6 +171,7 @@ class Client(Asking):
             origin: Who asks.
             at_least_sequence: The answer must know this sequence; 0 = any.
             batch_id: 16 bytes; with the frame number it makes a repeated frame known. None = new.
+                Of functions the hub sees one of each epoch, made from it; an answer names it.
             first_frame: Number of the first frame, to go on with a batch.
             identifier_type: The type of all tokens, if frames carry no types.
 
@@ -184,15 +187,15 @@ class Client(Asking):
             origin=origin,
             at_least_sequence=at_least_sequence,
         )
-        return ask_frames(
+        asked = Batch(
             self._connections,
             (self._epochs, self._taxonomies),
-            enumerate(frames, start=first_frame),
             question=question,
             batch_id=batch_id or os.urandom(TOKEN_BYTES),
             identifier_type=identifier_type,
             policy=self._stream_retry,
         )
+        return asked.answers(enumerate(frames, start=first_frame))
 
     def contribute(
         self, frames: Iterable[RowFrame], *, stream_id: bytes, legal_basis_ref: str = ""
@@ -200,7 +203,8 @@ class Client(Asking):
         """Shares listings; yields one acknowledgement a frame, each of them durable.
 
         Frames that the hub has are passed over, so the same call after a crash goes on where it
-        ended.
+        ended. While an epoch opens rows carry tokens of both, and when it opens or is promoted
+        meanwhile the upload goes on with the frames that the hub does not have.
 
         Args:
             frames: All frames of the stream from the first on, the same ones every time.
@@ -211,23 +215,22 @@ class Client(Asking):
             HubRefusalError: A frame was refused whole; ``line`` in its metadata names the row's
                 line.
         """
-        upload = self._upload(stream_id, legal_basis_ref)
-        state = upload.state(timeout_seconds=self._timeout_seconds)
-        yield from upload.acks(frames, after=state.frame_number)
+        return Upload(self._stream(stream_id, legal_basis_ref)).acks(frames)
 
     def contribution_state(self, stream_id: bytes) -> ContributionState:
         """Asks how far a stream of contributions came."""
-        return self._upload(stream_id, "").state(timeout_seconds=self._timeout_seconds)
+        return self._stream(stream_id, "").state()
 
     def own_listings(self) -> Iterator[OwnListing]:
         """Yields all own live listings, expired ones included, ordered by listing id; free."""
         return list_own(self._connections, self.taxonomy(), timeout_seconds=self._timeout_seconds)
 
-    def _upload(self, stream_id: bytes, legal_basis_ref: str) -> Upload:
-        return Upload(
+    def _stream(self, stream_id: bytes, legal_basis_ref: str) -> ContributionStream:
+        return ContributionStream(
             self._connections,
             self._epochs,
             stream_id=stream_id,
             legal_basis_ref=legal_basis_ref,
             policy=self._stream_retry,
+            timeout_seconds=self._timeout_seconds,
         )

@@ -10,10 +10,11 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from operator import lt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from partner_sdk.agreements import source_classes_of
 from partner_sdk.errors import AnswerMalformedError
@@ -35,6 +36,7 @@ from rongan_share.wire.frames import (
     TOKEN_BYTES,
 )
 from rongan_share.wire.malformed import MalformedError
+from rongan_share.wire.tokens import Tokenizer
 from rongan_share.wire.vocabulary import State, SummaryFlag
 
 if TYPE_CHECKING:
@@ -81,6 +83,10 @@ class Frame:
         )
 
 
+FrameMaker: TypeAlias = Callable[[Tokenizer], Frame]
+"""Makes a frame with the tokens of an epoch, and if need be once more with those of another."""
+
+
 @dataclass(frozen=True, slots=True)
 class SubjectAnswer:
     """What is said of one subject of a frame.
@@ -121,6 +127,7 @@ class FrameAnswer:
         quota_left: What the agreement still allows.
         entry_index: Place of the entry in the hub's audit log.
         nonce: Opens the entry's commitments.
+        batch_id: Under which the hub knows the frame, with its number.
     """
 
     frame_number: int
@@ -143,6 +150,7 @@ class FrameAnswer:
     nonce: bytes = field(repr=False)
     _subject_end: Sequence[int] = field(repr=False)
     _taxonomy: Taxonomy = field(repr=False)
+    batch_id: bytes = field(default=b"", repr=False)
 
     @property
     def not_listed_count(self) -> int:

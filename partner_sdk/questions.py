@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rongan_share.v1 import vocabulary_pb2
 from rongan_share.v1.verdict_service_pb2 import Origin as OriginMessage
+from rongan_share.wire.frames import TOKEN_BYTES
 from rongan_share.wire.vocabulary import Channel, DetailLevel, Purpose
 
 if TYPE_CHECKING:
@@ -81,3 +83,17 @@ def fill_question(
                 authorization_ref=question.origin.authorization_ref,
             )
         )
+
+
+def id_in_epoch(given: bytes, epoch: int) -> bytes:
+    """Makes the id under which something is asked in one epoch, the same every time.
+
+    A hub knows a repeated question by its id and its tokens. In another epoch its tokens are
+    others, so under the same id it would be refused as another question.
+
+    Args:
+        given: The id of the batch or question in every epoch, 16 bytes.
+        epoch: Number of the epoch.
+    """
+    seed = b"rs1-id|" + epoch.to_bytes(4, "little") + given
+    return hashlib.sha256(seed).digest()[:TOKEN_BYTES]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from partner_sdk.clock import shanghai_today
+from partner_sdk.columns import Frame
 from partner_sdk.errors import FailedPreconditionError
-from partner_sdk.questions import Question, fill_question
+from partner_sdk.questions import Question, fill_question, id_in_epoch
 from partner_sdk.verdicts import Verdict, read_verdict
 from rongan_share.v1.verdict_service_pb2 import CheckSubjectRequest
 from rongan_share.wire.frames import MAX_SUBJECT_TOKENS, TOKEN_BYTES
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
     from partner_sdk.agreements import TokenEpoch
     from partner_sdk.calls import Connections
+    from partner_sdk.columns import FrameMaker
     from partner_sdk.epochs import EpochCache, TaxonomyCache
+    from rongan_share.wire.tokens import Tokenizer
 
 _PRECEDENCE = (State.LISTED, State.INDETERMINATE, State.NOT_LISTED, State.NOT_ENTITLED)
 """Which state an identifier has when its token and its aliases differ, as the hub folds one."""
@@ -92,6 +96,42 @@ def subject_of(
     return Subject(tuple(canonicals), tuple(owners), types)
 
 
+def frame_of_subjects(
+    subjects: Iterable[Iterable[tuple[IdentifierType, str] | Canonical]],
+    *,
+    business_refs: bytes = b"",
+    today: date | None = None,
+) -> FrameMaker:
+    """Reads the identifiers of many subjects, to be asked about in one frame.
+
+    Args:
+        subjects: The identifiers of each, as for `Client.check`; their aliases are asked along.
+        business_refs: 16 bytes per subject, or empty.
+        today: Day against which births are future; None = today in Asia/Shanghai.
+
+    Returns:
+        What `Client.stream_verdicts` makes the frame with, in whichever epoch is current.
+
+    Raises:
+        MalformedError: An identifier is malformed, or a subject has none or more than 16 tokens.
+    """
+    read = [subject_of(identifiers, today=today) for identifiers in subjects]
+    ends = tuple(accumulate(len(subject.owners) for subject in read))
+    types = b"".join(subject.types for subject in read)
+    texts = [canonical.text for subject in read for canonical in subject.canonicals]
+
+    def make(tokenizer: Tokenizer) -> Frame:
+        return Frame(
+            tokens=tokenizer.tokens(texts),
+            types=types,
+            business_refs=business_refs,
+            # A frame of single tokens is shorter, and its answer too.
+            subject_end=ends if len(texts) > len(read) else (),
+        )
+
+    return make
+
+
 def ask_subject(
     connections: Connections,
     caches: tuple[EpochCache, TaxonomyCache],
@@ -104,16 +144,18 @@ def ask_subject(
 ) -> Verdict:
     """Asks, and asks once more in the new epoch if the hub says that ours is not in use.
 
+    There it has another id, which the verdict names: if the first try was answered and its answer
+    lost, the same id with other tokens would be refused.
+
     Raises:
         HubRefusalError: The hub refused, or could not be reached.
     """
     epochs, taxonomies = caches
     taxonomy = taxonomies.current()
 
-    def ask() -> Verdict:
-        epoch = epochs.current()
+    def ask(epoch: TokenEpoch, identity: bytes) -> Verdict:
         request = CheckSubjectRequest(
-            request_id=request_id,
+            request_id=identity,
             tokens=subject.tokens_under(epoch),
             types=subject.types,
             business_ref=business_ref,
@@ -126,19 +168,21 @@ def ask_subject(
             reply,
             taxonomies.of_version(reply.taxonomy_version),
             token_count=len(subject.owners),
-            request_id=request_id,
+            request_id=identity,
         )
         return _by_identifier(verdict, subject.owners)
 
+    epoch = epochs.current()
     try:
-        return ask()
+        return ask(epoch, request_id)
     except FailedPreconditionError as error:
         if error.reason is not Reason.EPOCH_NOT_OPEN:
             raise
-        epochs.forget()
+        epochs.forget(epoch)
         if subject.tokens:
             raise
-    return ask()
+    epoch = epochs.current()
+    return ask(epoch, id_in_epoch(request_id, epoch.number))
 
 
 def _by_identifier(verdict: Verdict, owners: tuple[int, ...]) -> Verdict:

@@ -57,7 +57,7 @@ def batch(
         progress(say("progress_ask"), None) as advance,
     ):
         burst = client.agreement().query_quota.burst_count
-        asked = AskedRows(file, client.tokenizer(), most_tokens=min(FRAME_TOKENS, max(burst, 1)))
+        asked = AskedRows(file, most_tokens=min(FRAME_TOKENS, max(burst, 1)))
         writer = OutputRows(opened)
         for answer in client.stream_verdicts(
             asked.frames(),

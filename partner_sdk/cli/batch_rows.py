@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from partner_sdk.columns import FrameMaker
     from rongan_share.wire.tokens import Tokenizer
 
 _KNOWN = ("type", "value", "business_ref", SUBJECT_COLUMN)
@@ -42,7 +43,7 @@ class Chunk:
         self.token_count += len(subject.canonicals)
 
     def to_frame(self, tokenizer: Tokenizer) -> Frame:
-        """Makes the frame."""
+        """Makes the frame with tokens of one epoch."""
         asked = [subject for subject in self.subjects if subject.canonicals]
         canonicals = [canonical for subject in asked for canonical in subject.canonicals]
         references = b"".join(subject.business_ref or _NO_REFERENCE for subject in asked)
@@ -61,27 +62,26 @@ class AskedRows:
         has_subjects: Whether the file names subjects; known with its first row.
     """
 
-    def __init__(self, file: Path, tokenizer: Tokenizer, *, most_tokens: int) -> None:
+    def __init__(self, file: Path, *, most_tokens: int) -> None:
         self.has_subjects = False
         self._file = file
-        self._tokenizer = tokenizer
         self._most_tokens = most_tokens
         self._waiting: deque[Chunk] = deque()
         self._rest = Chunk()
 
-    def frames(self) -> Iterator[Frame]:
-        """Yields frames of at most so many tokens, and of whole subjects."""
+    def frames(self) -> Iterator[FrameMaker]:
+        """Yields frames of at most so many tokens, and of whole subjects, for any epoch."""
         chunk = Chunk()
         for subject in subjects_of(self._records()):
             size = len(subject.canonicals)
             if chunk.token_count and chunk.token_count + size > self._most_tokens:
                 self._waiting.append(chunk)
-                yield chunk.to_frame(self._tokenizer)
+                yield chunk.to_frame
                 chunk = Chunk()
             chunk.add(subject)
         if chunk.token_count:
             self._waiting.append(chunk)
-            yield chunk.to_frame(self._tokenizer)
+            yield chunk.to_frame
         else:
             self._rest = chunk
 

@@ -287,6 +287,9 @@ class Lane:
                 return
             if isinstance(failure, SdkError):
                 self._fail(failure)
+            elif failure.reason is Reason.EPOCH_NOT_OPEN:
+                # All that waits here has tokens of that epoch; its callers ask in the new one.
+                self._end(error_for(failure))
             elif failure.reason in _QUOTA:
                 self._line.refuse_quota(failure)
                 self._room.notify_all()
