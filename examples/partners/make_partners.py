@@ -19,8 +19,17 @@ from examples.partners.names import BANKS, COUNTIES, DESKS, ENTERPRISES, MARKS, 
 from partner_sdk import make_key_and_request
 from partner_sdk.credentials import CERTIFICATE_FILE
 from partner_sdk.enrolment import REQUEST_FILE
+from rongan_share.ca import (
+    Hierarchy,
+    Holder,
+    ProfileName,
+    check_request,
+    encode_chain,
+    issue_leaf,
+    load_profile,
+)
 from rongan_share.cli.new_file import new_file
-from rongan_share.cli.signing import Signer
+from rongan_share.cli.rehearsal import issue_clock
 from rongan_share.config import load_settings
 
 SEED = 2020
@@ -89,16 +98,21 @@ def make_certificates(folder: Path, partners: Sequence[MadeUp], home: Path) -> I
     Yields:
         The folder of each partner.
     """
-    signer = Signer(home, load_settings(home))
+    settings, issuer = load_settings(home), Hierarchy(home).client_authority.load()
+    clock, profile = issue_clock(settings.clock.offset_seconds), load_profile(ProfileName.PARTNER)
     for partner in partners:
         place = folder / partner.partner
         certificate, request = place / CERTIFICATE_FILE, place / REQUEST_FILE
         if not request.exists():
             make_key_and_request(place, partner.partner)
         if not certificate.exists():
-            _, chain_pem = signer.sign(request.read_bytes(), partner.partner)
+            checked = check_request(request.read_bytes(), profile=profile)
+            holder = Holder(settings.trust_domain, partner.partner)
+            leaf = issue_leaf(
+                issuer, checked.public_key, holder=holder, profile=profile, now=clock.now()
+            )
             with new_file(certificate) as opened:
-                opened.write(chain_pem)
+                opened.write(encode_chain(leaf, issuer.certificate))
         yield place
 
 

@@ -1,4 +1,4 @@
-"""``rongan-hub cert``: certificates of partners, signed here with the client intermediate."""
+"""``rongan-hub cert``: certificates of partners, operators and of the hub itself."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from datetime import UTC
 from pathlib import Path
 
 import click
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from partner_sdk.cli.settings import example
+from rongan_share.ca import Hierarchy
+from rongan_share.cli.issuing import Issuing
 from rongan_share.cli.messages import say
 from rongan_share.cli.new_file import new_file
 from rongan_share.cli.options import Options, shared_options
-from rongan_share.cli.signing import Signer
+from rongan_share.cli.own_certificates import renew, rotate
 from rongan_share.v1 import operator_service_pb2 as pb
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -42,26 +43,24 @@ def cert() -> None:
 def issue(
     options: Options, *, partner_id: str, csr: Path, out: Path, roots_out: Path | None
 ) -> None:
-    """Signs, makes the certificate known to the hub, and only then hands it out."""
-    signer = Signer(options.home, options.load_settings())
+    """Has a certificate issued, and hands it out."""
+    issuing = Issuing(Hierarchy(options.home), options.load_settings())
     csr_pem = csr.read_bytes()
-    # The draft is written first, so that no full disk can lose a certificate that the hub knows;
-    # it takes its name only when the hub knows it.
+    # The draft is made first, so that no full disk can lose a certificate that the hub knows; if
+    # it is lost on the way, the same request is answered with it again.
     with options.connect() as hub, new_file(out) as opened:
         if roots_out is not None:
-            signer.copy_roots(roots_out)
-        leaf, chain_pem = signer.sign(csr_pem, partner_id)
+            issuing.copy_roots(roots_out)
+        answer, chain_pem = issuing.issue(hub, csr_pem, partner_id)
         opened.write(chain_pem)
-        opened.flush()
-        request = pb.RegisterCertificateRequest(certificate_der=leaf.public_bytes(Encoding.DER))
-        answer = hub.call(lambda stub: stub.RegisterCertificate, request)
-    expiry = answer.expiry_time.ToDatetime(tzinfo=UTC).isoformat()
+    issued = answer.certificate
+    expiry = issued.expiry_time.ToDatetime(tzinfo=UTC).isoformat()
     facts = {
-        "partner": answer.partner_id,
-        "serial": answer.serial_hex,
+        "partner": issued.holder_id,
+        "serial": issued.serial_hex,
         "expiry_time": expiry,
         "certificate": str(out),
-        "roots": str(roots_out or signer.roots),
+        "roots": str(roots_out or issuing.roots),
         "entry_index": answer.entry_index,
     }
     options.show(facts, [*facts.items(), ("", say("give_both"))])
@@ -83,3 +82,7 @@ def revoke(options: Options, serial: str, *, reason: str) -> None:
         answer = hub.call(lambda stub: stub.RevokeCertificate, request)
     facts = {"serial": answer.serial_hex, "entry_index": answer.entry_index}
     options.show(facts, facts.items())
+
+
+cert.add_command(rotate)
+cert.add_command(renew)

@@ -17,6 +17,7 @@ ISSUANCE: Mapping[str, tuple[str, str]] = MappingProxyType(
             ),
             "签发证书，用于 hub.toml 设为外置签发时；应以独立用户运行，仅该用户可读取签发密钥。",
         ),
+        "hosts": ("hosts", "主机名"),
         "signing": ("signing at {path}", "签发服务已运行于 {path}"),
         "help.cert_rotate": (
             "Gives the hub a new key and certificate; it serves with them at once.",

@@ -126,10 +126,10 @@ _HELP: Mapping[str, tuple[str, str]] = MappingProxyType(
         "help.yes": ("Do not ask.", "不再询问确认。"),
         "help.agreement_show": ("Prints a version.", "显示协议。"),
         "help.agreement_version": ("Which; the newest if left out.", "版本号，默认最新版。"),
-        "help.cert": ("Certificates of partners.", "管理机构证书。"),
+        "help.cert": ("Certificates of partners, operators and of the hub.", "管理各方证书。"),
         "help.cert_issue": (
-            "Signs a certificate for the key of a request and makes it known to the hub.",
-            "依证书申请签发证书，并在中心登记。",
+            "Has the hub issue a certificate for the key of a request.",
+            "由中心依证书申请签发证书。",
         ),
         "help.cert_partner": ("Whom the certificate names.", "证书所属机构。"),
         "help.csr": ("The partner's request, PEM.", "机构的证书申请（PEM）。"),

@@ -18,6 +18,7 @@ from rongan_share.ca import Hierarchy
 from rongan_share.cli.connection import Connection
 from rongan_share.cli.messages import say
 from rongan_share.config import Settings, load_settings
+from rongan_share.processes.key_pairs import KeyPair
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,6 +84,7 @@ class Options:
         if not self.operator:
             raise click.UsageError(say("missing_operator"))
         files = Hierarchy(self.home).operator(self.operator)
+        KeyPair(files.certificate, files.key).recover()
         return Connection(target, Credentials.from_files(files.certificate, files.key, files.roots))
 
     def show(self, facts: Mapping[str, object], lines: Iterable[tuple[str, object]]) -> None:

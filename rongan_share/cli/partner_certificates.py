@@ -1,7 +1,7 @@
 """Certificates of many partners: a folder for each, in it a request, and later its certificate.
 
-A certificate is on disk before the hub is told of it, so whatever breaks off in between finds it
-there again; it opens no door before it is registered.
+A hub that is asked again for the key of a request gives the same certificate again, so whatever
+breaks off in between loses none. One that was signed elsewhere is made known to the hub.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.credentials import CERTIFICATE_FILE, ROOTS_FILE
 from partner_sdk.enrolment import REQUEST_FILE
 from partner_sdk.sources.rows import RowProblem
-from rongan_share.ca import IssueRefusedError
 from rongan_share.cli.new_file import new_file
 from rongan_share.errors import RonganError
 from rongan_share.gate.identity import claim_of
 from rongan_share.model.partner import HolderKind
+from rongan_share.model.refusals import IssueRefusedError
 from rongan_share.v1 import operator_service_pb2 as pb
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rongan_share.cli.connection import Connection
+    from rongan_share.cli.issuing import Issuing
     from rongan_share.cli.partner_file import PartnerRow
-    from rongan_share.cli.signing import Signer
 
 
 class CertificateFolders:
@@ -36,13 +36,13 @@ class CertificateFolders:
 
     Args:
         folder: Holds one for each, named by its id.
-        signer: Signs their requests.
+        issuing: Has their requests signed.
         trust_domain: Authority of their names.
     """
 
-    def __init__(self, folder: Path, signer: Signer, trust_domain: str) -> None:
+    def __init__(self, folder: Path, issuing: Issuing, trust_domain: str) -> None:
         self._folder = folder
-        self._signer = signer
+        self._issuing = issuing
         self._trust_domain = trust_domain
 
     def problem(self, row: PartnerRow, known: pb.Partner | None) -> RowProblem | None:
@@ -69,7 +69,7 @@ class CertificateFolders:
         return known is not None and path.exists() and _serial(path) in known.certificate_serials
 
     def issue(self, row: PartnerRow, hub: Connection) -> None:
-        """Signs a certificate unless there is one, and makes it known to the hub.
+        """Has a certificate issued, or makes the one known that lies there.
 
         Raises:
             HubRefusalError: The hub refused, or could not be reached.
@@ -78,19 +78,19 @@ class CertificateFolders:
         """
         place = self._folder / row.partner_id
         path = place / CERTIFICATE_FILE
-        self._signer.copy_roots(place / ROOTS_FILE)
+        self._issuing.copy_roots(place / ROOTS_FILE)
         if not path.exists():
             csr_pem = (place / REQUEST_FILE).read_bytes()
-            _, chain_pem = self._signer.sign(csr_pem, row.partner_id)
             with new_file(path) as opened:
-                opened.write(chain_pem)
+                opened.write(self._issuing.issue(hub, csr_pem, row.partner_id)[1])
+            return
         der = _leaf(path).public_bytes(Encoding.DER)
         request = pb.RegisterCertificateRequest(certificate_der=der)
         hub.call(lambda stub: stub.RegisterCertificate, request)
 
     def _rule_of_request(self, request: Path) -> str:
         try:
-            self._signer.verify(request.read_bytes())
+            self._issuing.verify(request.read_bytes())
         except IssueRefusedError as error:
             return f"{REQUEST_FILE}: {error}"
         return ""
@@ -99,7 +99,7 @@ class CertificateFolders:
         """Judges a certificate as the hub will; empty if nothing is wrong."""
         try:
             leaf = _leaf(path)
-            leaf.verify_directly_issued_by(self._signer.issuer.certificate)
+            leaf.verify_directly_issued_by(self._issuing.issuer)
             claim = claim_of(leaf, self._trust_domain)
         except RefusedHereError as error:
             return error.message
@@ -107,7 +107,7 @@ class CertificateFolders:
             return f"{CERTIFICATE_FILE} is not of this hub"
         if (claim.kind, claim.caller_id) != (HolderKind.PARTNER, partner_id):
             return f"{CERTIFICATE_FILE} names somebody else"
-        if claim.not_after < self._signer.clock.now():
+        if claim.not_after < self._issuing.clock.now():
             return f"{CERTIFICATE_FILE} has expired"
         return ""
 

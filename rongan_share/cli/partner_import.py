@@ -12,12 +12,13 @@ import click
 from partner_sdk.cli.settings import example
 from partner_sdk.sources.rows import RowsRefusedError
 from partner_sdk.sources.texts import MAPPING_ADVICE, Encoding, parse_encoding
+from rongan_share.ca import Hierarchy
+from rongan_share.cli.issuing import Issuing
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.cli.partner_certificates import CertificateFolders
 from rongan_share.cli.partner_file import read_partners
 from rongan_share.cli.partner_work import Work, carry_out, load_templates, plan
-from rongan_share.cli.signing import Signer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,8 +66,8 @@ def import_partners(
     folders = None
     if credentials is not None:
         settings = options.load_settings()
-        signer = Signer(options.home, settings)
-        folders = CertificateFolders(credentials, signer, settings.trust_domain)
+        issuing = Issuing(Hierarchy(options.home), settings)
+        folders = CertificateFolders(credentials, issuing, settings.trust_domain)
     with _refusals(), options.connect() as hub:
         works = plan(partners, templates, hub, folders=folders)
         if not dry_run:

@@ -13,7 +13,7 @@ from partner_sdk.cli.settings import example, print_json
 from rongan_share.ca.serving import SignerServer
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
-from rongan_share.clock import SystemClock
+from rongan_share.cli.rehearsal import issue_clock
 from rongan_share.ledger.environment import Ledger
 from rongan_share.processes.child_main import LOG_FORMAT
 
@@ -28,7 +28,7 @@ def signer(options: Options) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    clock = SystemClock(settings.clock.offset_seconds)
+    clock = issue_clock(settings.clock.offset_seconds)
     with (
         Ledger(settings.data_directory, writable=False) as ledger,
         SignerServer(settings, ledger, clock),

@@ -19,11 +19,11 @@ def sign(job: Job, supervision: Supervision) -> None:
     """Signs until the hub stops."""
     # Nothing heavy is imported until the supervisor's pipe is watched.
     from rongan_share.ca.serving import SignerServer  # noqa: PLC0415 - see above
-    from rongan_share.clock import SystemClock  # noqa: PLC0415 - likewise
+    from rongan_share.cli.rehearsal import issue_clock  # noqa: PLC0415 - likewise
     from rongan_share.ledger.environment import Ledger  # noqa: PLC0415 - likewise
 
     settings = job.settings
-    clock = SystemClock(settings.clock.offset_seconds)
+    clock = issue_clock(settings.clock.offset_seconds)
     with Ledger(settings.data_directory, writable=False) as ledger:
         server = SignerServer(settings, ledger, clock)
         supervision.report(Report(state=State.PREPARED))

@@ -16,6 +16,7 @@ from rongan_share.gate.notes import note
 from rongan_share.ledger.environment import Ledger
 from rongan_share.processes.job import STOP_SECONDS
 from rongan_share.processes.keeper import Keeper, list_chores
+from rongan_share.processes.key_pairs import KeyPair
 from rongan_share.processes.notes import START, STOP, start_facts
 from rongan_share.processes.worker import Worker
 
@@ -49,6 +50,7 @@ class Hub:
         self._settings = settings
         self.ledger = Ledger(settings.data_directory)
         try:
+            KeyPair(settings.tls.certificate_chain, settings.tls.private_key).recover()
             self._worker = Worker(
                 settings, self.ledger, clock=clock, started=clock.now(), table=table
             )

@@ -13,6 +13,8 @@ from rongan_share.processes.column_folder import column_sets
 from rongan_share.processes.compacting import Compacting
 from rongan_share.processes.freezing import Freezing
 from rongan_share.processes.housekeeping import Housekeeping
+from rongan_share.processes.own_certificate import OwnCertificate
+from rongan_share.processes.revocations import RevocationList
 
 if TYPE_CHECKING:
     from rongan_share.config import Settings
@@ -26,6 +28,12 @@ COLUMNS_SECONDS = 5.0
 
 COMPACTION_SECONDS = 600.0
 """Time between looks whether a pass through the journal is due."""
+
+OWN_CERTIFICATE_SECONDS = 300.0
+"""Time between looks at the dates of the hub's own certificate."""
+
+REVOCATION_SECONDS = 10.0
+"""Time between looks whether a certificate was revoked that the list does not hold."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +65,16 @@ def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Ch
         ),
         Chore("columns", COLUMNS_SECONDS, Freezing(ledger, sets, clock).round),
         Chore("compaction", COMPACTION_SECONDS, compacting.round),
+        Chore(
+            "own certificate",
+            OWN_CERTIFICATE_SECONDS,
+            OwnCertificate(settings, ledger, clock).round,
+        ),
+        Chore(
+            "revocation list",
+            REVOCATION_SECONDS,
+            RevocationList(settings, ledger, clock).round,
+        ),
     ]
 
 

@@ -23,6 +23,7 @@ from rongan_share.ledger.committer import Committer
 from rongan_share.ledger.environment import Ledger
 from rongan_share.processes.child import Child
 from rongan_share.processes.job import STOP_SECONDS, Job, Report, Role, State
+from rongan_share.processes.key_pairs import KeyPair
 from rongan_share.processes.notes import RESTARTED, START, STOP, start_facts
 from rongan_share.processes.port import ReservedPort
 from rongan_share.processes.seat import HubFailedError, Seat
@@ -64,6 +65,7 @@ class Supervisor:
         self._noted = False
         with ExitStack() as ending:
             self.ledger = ending.enter_context(Ledger(settings.data_directory))
+            KeyPair(settings.tls.certificate_chain, settings.tls.private_key).recover()
             port = ReservedPort(settings.listen.address)
             ending.callback(port.close)
             self._ending = ending.pop_all()

@@ -28,8 +28,11 @@ from rongan_share.model.issuance import (
     Issuance,
     IssuanceState,
 )
-from rongan_share.model.partner import Certificate, CertificateState
+from rongan_share.model.partner import Certificate, CertificateState, HolderKind
 from rongan_share.model.profiles import BACKDATE, load_profile
+from rongan_share.model.refusals import IssueRefusedError
+from rongan_share.model.requests import check_request_der
+from rongan_share.services.call import malformed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,6 +45,27 @@ Write = Callable[["Transaction", Placement], None]
 _FIRST_DIGIT = "4567"
 _SERIAL_DIGITS = 32
 _log = logging.getLogger(__name__)
+
+
+def certified_key(
+    kind: HolderKind, holder_id: str, *, host_names: tuple[str, ...], request_der: bytes
+) -> CertifiedKey:
+    """Takes from a request the key that is to be certified for a holder.
+
+    Raises:
+        RonganError: REQUEST_MALFORMED with the first rule that the request breaks.
+    """
+    try:
+        checked = check_request_der(request_der, profile=load_profile(PROFILES[kind]))
+    except IssueRefusedError as error:
+        raise malformed("request_der", str(error)) from None
+    spki = checked.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return CertifiedKey(
+        holder_kind=kind,
+        holder_id=holder_id,
+        host_names=host_names,
+        spki_digest=hashlib.sha256(spki).digest(),
+    )
 
 
 def intend(key: CertifiedKey, request_der: bytes, *, cause: Cause, now: datetime) -> Issuance:

@@ -9,31 +9,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import msgspec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rongan_share.clock import nanoseconds
 from rongan_share.errors import MovedError, Reason, RonganError
 from rongan_share.ledger.objects import find_object
 from rongan_share.model.holders import Holder
 from rongan_share.model.issuance import (
-    PROFILES,
     Cause,
-    CertifiedKey,
     Issuance,
     IssuanceState,
 )
 from rongan_share.model.partner import Certificate, CertificateState, HolderKind, PartnerState
-from rongan_share.model.profiles import load_profile
 from rongan_share.model.refusals import IssueRefusedError
-from rongan_share.model.requests import check_request_der
 from rongan_share.services.call import Call, Outcome, malformed
 from rongan_share.services.certificates import put_certificate
 from rongan_share.services.intents import (
     Write,
+    certified_key,
     goes_on,
     intend,
     issuance_facts,
@@ -115,18 +112,27 @@ def issue(call: Call, order: Order) -> Outcome:
             `then` raises SIGNER_UNAVAILABLE.
     """
     verify_holder(call, order)
-    key = read_key(order)
+    key = certified_key(
+        order.holder_kind,
+        order.holder_id,
+        host_names=order.host_names,
+        request_der=order.request_der,
+    )
     known = find_object(call.read, Issuance, key.issuance_id)
-    if known is not None and known.state is IssuanceState.VOID:
-        raise malformed("request_der", _SHUT_OUT)
-    if known is not None and known.state is IssuanceState.ISSUED:
+    if known is not None and _shut_out(call, known):
+        # Only a person may decide that a key is fit for use again.
+        if order.cause is not Cause.OPERATOR:
+            raise malformed("request_der", _SHUT_OUT)
+    elif known is not None and known.state is IssuanceState.ISSUED:
         issued = _issued_before(call, known)
         if _told_again(issued.certificate, known, call.now):
             return _tell(call, order, known, issued=issued)
+    # Peers judge certificates by the machine's clock, however far ahead a rehearsal sets the hub's.
+    now = call.now - timedelta(seconds=max(0, call.hub.clock_offset_seconds))
     issuance, step = known, "continued"
     writes = order.intent_writes
-    if issuance is None or not goes_on(issuance, call.now):
-        issuance, step = intend(key, order.request_der, cause=order.cause, now=call.now), "intended"
+    if issuance is None or not goes_on(issuance, now):
+        issuance, step = intend(key, order.request_der, cause=order.cause, now=now), "intended"
         writes = (put_issuance(issuance), *writes)
     return Outcome(
         answer=order.answer_type(),
@@ -134,27 +140,6 @@ def issue(call: Call, order: Order) -> Outcome:
         expectations=(*order.expectations, _still(key.issuance_id, known)),
         writes=writes,
         then=_signing(call, order, issuance),
-    )
-
-
-def read_key(order: Order) -> CertifiedKey:
-    """Takes the key from a request.
-
-    Raises:
-        RonganError: REQUEST_MALFORMED with the first rule that the request breaks.
-    """
-    try:
-        checked = check_request_der(
-            order.request_der, profile=load_profile(PROFILES[order.holder_kind])
-        )
-    except IssueRefusedError as error:
-        raise malformed("request_der", str(error)) from None
-    spki = checked.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return CertifiedKey(
-        holder_kind=order.holder_kind,
-        holder_id=order.holder_id,
-        host_names=order.host_names,
-        spki_digest=hashlib.sha256(spki).digest(),
     )
 
 
@@ -207,7 +192,7 @@ def _register(call: Call, order: Order, issuance: Issuance, *, certificate: Cert
     known = find_object(call.read, Issuance, issuance.issuance_id)
     if known is None or known.serial_hex != issuance.serial_hex:
         raise RonganError(Reason.SIGNER_UNAVAILABLE)
-    if known.state is IssuanceState.VOID:
+    if _shut_out(call, known):
         raise malformed("request_der", _SHUT_OUT)
     if known.state is IssuanceState.ISSUED:
         # The same request was asked at the same time, and that one was faster.
@@ -240,20 +225,25 @@ def _tell(call: Call, order: Order, issuance: Issuance, *, issued: Issued) -> Ou
 
 
 def _issued_before(call: Call, issuance: Issuance) -> Issued:
-    """Finds the certificate of an issuance.
-
-    Raises:
-        RonganError: REQUEST_MALFORMED: it was revoked.
-    """
-    fingerprint = hashlib.sha256(issuance.certificate_der).digest()
-    certificate = call.registry.certificates.get(fingerprint)
+    """Finds the certificate of an issuance."""
+    certificate = _certificate_of(call, issuance)
     if certificate is None:
-        # Decided on a registry that is older than the issuance.
+        # Decided on a registry that is older than the issuance, so it is decided again.
         raise RonganError(Reason.SIGNER_UNAVAILABLE)
-    if not certificate.state.opens:
-        raise malformed("request_der", _SHUT_OUT)
     chain = issuance.certificate_der, issuer_of(call, issuance.key.holder_kind)
     return Issued(certificate=certificate, chain_der=chain, repeated=True)
+
+
+def _shut_out(call: Call, issuance: Issuance) -> bool:
+    """Whether an issuance is void, or what came of it was revoked."""
+    certificate = _certificate_of(call, issuance)
+    revoked = certificate is not None and not certificate.state.opens
+    return revoked or issuance.state is IssuanceState.VOID
+
+
+def _certificate_of(call: Call, issuance: Issuance) -> Certificate | None:
+    fingerprint = hashlib.sha256(issuance.certificate_der).digest()
+    return call.registry.certificates.get(fingerprint)
 
 
 def _told_again(certificate: Certificate, issuance: Issuance, now: datetime) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from partner_sdk import Credentials, make_key_and_request
 from rongan_share.cli.commands import rongan_hub
@@ -160,6 +162,25 @@ def test_certificate_is_issued_and_revoked(hub: RunningHub, tmp_path: Path) -> N
     assert Credentials.from_directory(tmp_path).expiry_time.isoformat() == issued["expiry_time"]
     revoked = hub.run("--json", "cert", "revoke", issued["serial"].upper(), "--reason", "lost")
     assert revoked.facts["serial"] == issued["serial"]
+
+
+def test_hub_and_operator_get_new_keys(hub: RunningHub) -> None:
+    """Key and certificate are replaced together, and the operator goes on with the new ones."""
+    operator, pki = hub.home / "operators" / "alice", hub.home / "pki"
+    places = [operator / "key.pem", operator / "certificate.pem"]
+    places += [pki / "hub.key.pem", pki / "hub.crt.pem"]
+    before = [path.read_bytes() for path in places]
+    renewed = hub.run("--json", "cert", "renew").facts
+    rotated = hub.run("--json", "cert", "rotate").facts
+    assert renewed["operator"] == "alice"
+    assert rotated["hosts"] == "localhost 127.0.0.1"
+    after = [path.read_bytes() for path in places]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    assert Credentials.from_directory(operator).identity.endswith("/operator/alice")
+    for key, certificate in (places[:2], places[2:]):
+        leaf = x509.load_pem_x509_certificate(certificate.read_bytes())
+        assert load_pem_private_key(key.read_bytes(), None).public_key() == leaf.public_key()
+    assert hub.run("--json", "status").code == 0
 
 
 def test_unknown_partner_gets_no_certificate(hub: RunningHub, tmp_path: Path) -> None:

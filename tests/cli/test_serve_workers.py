@@ -68,7 +68,7 @@ def test_second_hub_is_refused(hub: HubProcess, tmp_path: Path) -> None:
     assert listeners_on(hub.port) == WORKERS
 
 
-@pytest.mark.parametrize("name", ["worker-2", "keeper-1"])
+@pytest.mark.parametrize("name", ["worker-2", "keeper-1", "signer-1"])
 def test_killed_process_comes_back(hub: HubProcess, name: str) -> None:
     """A killed process is started again beside the others, which go on, and it is entered."""
     before = hub.children()

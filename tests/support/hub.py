@@ -104,9 +104,13 @@ class HubUnderTest:
     def start(self) -> None:
         """Starts it, on another port than before."""
         self.hub = Hub(self.settings, clock=self.clock, table=self._table)
+        self.start_signer()
+        self.hub.start()
+
+    def start_signer(self) -> None:
+        """Starts what signs certificates, in a thread."""
         self.signer = SignerServer(self.settings, self.hub.ledger, self.clock)
         self.signer.start()
-        self.hub.start()
 
     def stop(self) -> None:
         """Stops it and closes every channel."""
