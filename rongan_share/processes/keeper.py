@@ -15,6 +15,7 @@ from rongan_share.processes.freezing import Freezing
 from rongan_share.processes.housekeeping import Housekeeping
 from rongan_share.processes.own_certificate import OwnCertificate
 from rongan_share.processes.revocations import RevocationList
+from rongan_share.processes.signing import signs
 
 if TYPE_CHECKING:
     from rongan_share.config import Settings
@@ -57,7 +58,7 @@ def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Ch
     """Names every chore of a hub; what else is to be kept is one more row."""
     sets = column_sets(settings, ledger)
     compacting = Compacting(settings, ledger, sets, clock=clock)
-    return [
+    chores = [
         Chore(
             "housekeeping",
             HOUSEKEEPING_SECONDS,
@@ -65,16 +66,16 @@ def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Ch
         ),
         Chore("columns", COLUMNS_SECONDS, Freezing(ledger, sets, clock).round),
         Chore("compaction", COMPACTION_SECONDS, compacting.round),
-        Chore(
-            "own certificate",
-            OWN_CERTIFICATE_SECONDS,
-            OwnCertificate(settings, ledger, clock).round,
-        ),
-        Chore(
-            "revocation list",
-            REVOCATION_SECONDS,
-            RevocationList(settings, ledger, clock).round,
-        ),
+    ]
+    if not signs(settings):
+        _log.warning("the issuing keys are not there: this hub signs nothing")
+        return chores
+    own = OwnCertificate(settings, ledger, clock)
+    revocations = RevocationList(settings, ledger, clock)
+    return [
+        *chores,
+        Chore("own certificate", OWN_CERTIFICATE_SECONDS, own.round),
+        Chore("revocation list", REVOCATION_SECONDS, revocations.round),
     ]
 
 

@@ -21,6 +21,8 @@ from rongan_share.wire.signer_frames import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rongan_share.config import Settings
+
 ANSWER_SECONDS = 10.0
 """Longest wait for an answer of a signer that is there."""
 
@@ -29,6 +31,12 @@ PATIENCE_SECONDS = 2.0
 
 _PAUSE_SECONDS = 0.1
 _log = logging.getLogger(__name__)
+
+
+def signs(settings: Settings) -> bool:
+    """Whether a hub has a signer: one whose issuing keys were taken away has none."""
+    keys = (settings.tls.client_intermediate_key, settings.signer.hub_intermediate_key)
+    return settings.signer.external or all(key.exists() for key in keys)
 
 
 class SignerClient:

@@ -27,6 +27,7 @@ from rongan_share.processes.key_pairs import KeyPair
 from rongan_share.processes.notes import RESTARTED, START, STOP, start_facts
 from rongan_share.processes.port import ReservedPort
 from rongan_share.processes.seat import HubFailedError, Seat
+from rongan_share.processes.signing import signs
 
 if TYPE_CHECKING:
     from rongan_share.config import Settings
@@ -60,7 +61,8 @@ class Supervisor:
         self._events: SimpleQueue[tuple[Seat, Report | None] | None] = SimpleQueue()
         self._workers = [Seat(Role.WORKER, number) for number in range(1, workers + 1)]
         self._keeper = Seat(Role.KEEPER, 1)
-        self._signers = [] if settings.signer.external else [Seat(Role.SIGNER, 1)]
+        own = signs(settings) and not settings.signer.external
+        self._signers = [Seat(Role.SIGNER, 1)] if own else []
         self._began_ns = nanoseconds(clock.now())
         self._noted = False
         with ExitStack() as ending:
