@@ -31,6 +31,11 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         streams_per_caller: Streams that one caller may have open at once in one worker.
         bytes_per_caller: Bytes of frames, received and not yet answered, that one caller may have
             in one worker over all its streams; the worker needs about five times as many for them.
+        enrolment: Host and port of the enrolment listener; empty for none.
+        enrolments_per_second: Enrolments that one worker takes up a second, over all addresses.
+        enrolment_burst: How many of them at once.
+        enrolments_per_address: Enrolments that one worker takes up a second from one address.
+        enrolment_burst_per_address: How many of them at once.
     """
 
     address: str
@@ -39,6 +44,11 @@ class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     calls_per_caller: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
     streams_per_caller: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 64
     bytes_per_caller: Annotated[int, msgspec.Meta(ge=1)] = 16 << 20
+    enrolment: str = ""
+    enrolments_per_second: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 60
+    enrolment_burst: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 200
+    enrolments_per_address: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 30
+    enrolment_burst_per_address: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 60
 
 
 class KeySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,6 +74,8 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         client_roots: What client certificates must chain to, PEM.
         client_intermediate: The intermediate that signs client certificates, PEM.
         client_intermediate_key: Its key, PEM; only the signer reads it.
+        hub_roots: What partners recognise the hub by, PEM; shown to those who enrol.
+        trust_bundle: The same, signed.
     """
 
     certificate_chain: Path
@@ -71,6 +83,8 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     client_roots: Path
     client_intermediate: Path
     client_intermediate_key: Path
+    hub_roots: Path = Path("pki/hub-roots.pem")
+    trust_bundle: Path = Path("pki/trust-bundle.pb")
 
 
 class SignerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -26,6 +26,7 @@ class RonganError(Exception):
         metadata: The keys that the row names, as text; the gate adds `callId`, and for
             frames `frameNumber`.
         retry_after_seconds: Time to wait, only where the table says RetryInfo.
+        confided: What the audit log is told beside the metadata, and the peer is not.
     """
 
     def __init__(
@@ -35,11 +36,20 @@ class RonganError(Exception):
         self.reason = reason
         self.metadata = {key: str(value) for key, value in metadata.items()}
         self.retry_after_seconds = retry_after_seconds
+        self.confided: dict[str, str] = {}
+
+    def confiding(self, **facts: str) -> RonganError:
+        """Returns the refusal with more said of it to the audit log alone."""
+        confiding = self.noting()
+        confiding.confided = {**self.confided, **facts}
+        return confiding
 
     def noting(self, **metadata: object) -> RonganError:
         """Returns the refusal with more said of it; one refusal may be told to many callers."""
         merged = {**self.metadata, **{key: str(value) for key, value in metadata.items()}}
-        return RonganError(self.reason, retry_after_seconds=self.retry_after_seconds, **merged)
+        noting = RonganError(self.reason, retry_after_seconds=self.retry_after_seconds, **merged)
+        noting.confided = self.confided
+        return noting
 
 
 class LedgerCorruptError(RonganError):

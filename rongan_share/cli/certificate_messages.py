@@ -22,6 +22,11 @@ CERTIFICATES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Lists certificates that end soon and that no other has followed.",
             "列出即将到期且尚无后继的证书。",
         ),
+        "help.enrolment_address": (
+            "Where partners will get their first certificate; nowhere if left out.",
+            "机构首次领取证书的监听地址；缺省则不开放。",
+        ),
+        "enrolling": ("enrolling on {address}", "证书领取服务已运行于 {address}"),
         "help.days": ("Within how many days.", "多少天之内。"),
         "holder": ("holder", "持有者"),
         "retire_time": ("retires at", "停用时间"),

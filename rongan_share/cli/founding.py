@@ -61,6 +61,7 @@ class Plan:
         operators: Names of its operators, at least two: one proposes, another approves.
         suite: How tokens of the first epoch are made.
         clock_offset_seconds: Sets its clock off, for rehearsals only.
+        enrolment_address: Host and port at which partners enrol; empty for none.
     """
 
     trust_domain: str
@@ -69,6 +70,7 @@ class Plan:
     operators: Sequence[str] = ("alice", "bob")
     suite: Suite = Suite.HMAC_SHA256
     clock_offset_seconds: int = 0
+    enrolment_address: str = ""
 
 
 def found_hub(home: Path, plan: Plan, clock: Clock) -> None:
@@ -132,6 +134,8 @@ data_directory = "data"
 
 [listen]
 address = {json.dumps(plan.address)}
+# Where partners get their first certificate by an enrolment string; empty for nowhere.
+enrolment = {json.dumps(plan.enrolment_address)}
 # Processes that answer calls; no more than the machine has cores to spare.
 workers = 1
 

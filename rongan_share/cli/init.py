@@ -37,6 +37,12 @@ _DEFAULTS = Plan(trust_domain="", address="127.0.0.1:7443")
     help=say("help.address"),
 )
 @click.option(
+    "--enrolment-address",
+    default="",
+    metavar="HOST:PORT",
+    help=say("help.enrolment_address"),
+)
+@click.option(
     "--operator",
     "operators",
     multiple=True,
@@ -76,17 +82,20 @@ def init(
     *,
     trust_domain: str,
     address: str,
+    enrolment_address: str,
     operators: tuple[str, ...],
     hub_names: tuple[str, ...],
     suite: str,
     clock_offset: int,
 ) -> None:
     """Makes the home and says what to do next."""
-    if not TARGET.fullmatch(address):
-        raise click.BadParameter(say("bad_address"), param_hint="--address")
+    for name, given in (("--address", address), ("--enrolment-address", enrolment_address)):
+        if not TARGET.fullmatch(given) and (given or name == "--address"):
+            raise click.BadParameter(say("bad_address"), param_hint=name)
     plan = Plan(
         trust_domain=trust_domain,
         address=address,
+        enrolment_address=enrolment_address,
         hub_names=hub_names,
         operators=operators,
         suite=Suite[suite],

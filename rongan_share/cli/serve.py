@@ -64,8 +64,11 @@ def _announce(options: Options, supervisor: Supervisor) -> None:
     with supervisor.ledger.read() as txn:
         hub_id = get_hub_id(txn)
     if options.as_json:
-        print_json({"serving": supervisor.address, "hub_id": hub_id})
+        enrolment = {"enrolment": supervisor.enrolment} if supervisor.enrolment else {}
+        print_json({"serving": supervisor.address, "hub_id": hub_id, **enrolment})
     else:
         click.echo(say("serving", address=supervisor.address, hub_id=hub_id))
+        if supervisor.enrolment:
+            click.echo(say("enrolling", address=supervisor.enrolment))
     # Whoever started the hub waits for this line, and a pipe would keep it until the end.
     sys.stdout.flush()

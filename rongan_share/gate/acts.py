@@ -10,6 +10,7 @@ from rongan_share.gate.identity import claim_of
 from rongan_share.services import (
     administration,
     certificates,
+    enrolment,
     epochs,
     imports,
     issue_certificate,
@@ -33,7 +34,7 @@ ACTS: Mapping[type[Message], Callable[[Call, Any], Outcome] | None] = {
     pb.RegisterCertificateRequest: administration.certificate_registrar(claim_of),
     pb.RevokeCertificateRequest: administration.revoke_certificate,
     pb.CommitImportRequest: imports.import_committer(verify_scope),
-    pb.CreateEnrolmentRequest: None,
+    pb.CreateEnrolmentRequest: enrolment.create_enrolment,
     pb.IssueCertificateRequest: issue_certificate.issue_certificate,
     pb.ListCertificatesRequest: certificates.list_certificates,
     pb.OpenEpochRequest: epochs.open_epoch,
@@ -45,3 +46,6 @@ ACTS: Mapping[type[Message], Callable[[Call, Any], Outcome] | None] = {
     pb.FinishRekeyRequest: None,
 }
 """By the request, which is named like its RPC."""
+
+SECRET_FIELDS: Mapping[type[Message], tuple[str, ...]] = {pb.CreateEnrolmentRequest: ("secret",)}
+"""Fields of answers that no commitment may cover, by the request."""

@@ -16,15 +16,19 @@ from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
 from rongan_share.gate.held_streams import HeldStream, OpenStreams
 from rongan_share.gate.replies import abort, status_of
-from rongan_share.gate.routes import Reading, Route
+from rongan_share.gate.routes import Listener, Reading, Route
 from rongan_share.gate.streams import Arrival, FrameRefused, answer_frames
 from rongan_share.gate.walk import Peer, Walk
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from threading import Semaphore
+
     from google.protobuf.descriptor import Descriptor
     from google.protobuf.message import Message
 
     from rongan_share.gate.admission import Admission, StreamPlace
+    from rongan_share.gate.enrolment_door import EnrolmentDoor
     from rongan_share.gate.refusals import RefusalBook
     from rongan_share.model.caller import ClaimedCaller
 
@@ -36,7 +40,14 @@ _log = logging.getLogger(__name__)
 
 
 class Gate:
-    """Turns the route table into gRPC handlers.
+    """Turns the route table into gRPC handlers, of one listener.
+
+    Args:
+        walk: What every call goes through.
+        refusals: Where refusals are entered.
+        table: The routes.
+        admission: Holds each certificate to its places.
+        door: Lets calls in on the enrolment listener; None for the main one.
 
     Attributes:
         admission: Holds each certificate to its places.
@@ -50,17 +61,22 @@ class Gate:
         table: Mapping[str, Route],
         *,
         admission: Admission,
+        door: EnrolmentDoor | None = None,
     ) -> None:
         self._walk = walk
         self._refusals = refusals
         self._table = table
+        self._door = door
         self.admission = admission
         self.streams = OpenStreams()
 
     def handlers(self) -> list[grpc.GenericRpcHandler]:
         """Returns one handler for each service; bytes are parsed inside the walk, not before it."""
         services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
+        listener = Listener.MAIN if self._door is None else Listener.ENROLMENT
         for method, route in self._table.items():
+            if route.listener is not listener:
+                continue
             service, rpc = method.split("/")
             services.setdefault(service, {})[rpc] = self._handler(route)
         return [
@@ -88,7 +104,7 @@ class Gate:
     ) -> bytes:
         peer = peer_of(context)()
         try:
-            with self.admission.call(self.claim(peer)) as turn:
+            with self._place(peer) as turn:
                 raw = next(received(requests, context), None)
                 if raw is None:
                     return _nothing_came(context)
@@ -132,6 +148,16 @@ class Gate:
 
         scope = None if route.frames is None else route.frames.held_scope(None)
         return HeldStream(route, self._walk.claim(peer), scope=scope, cut=cut)
+
+    def _place(self, peer: Peer) -> AbstractContextManager[Semaphore]:
+        """Takes a place for a unary call: of its certificate, or where none is shown, its address.
+
+        Raises:
+            RonganError: TOO_MANY_CALLS.
+        """
+        if self._door is not None:
+            return self._door.call(peer.address)
+        return self.admission.call(self.claim(peer))
 
     def claim(self, peer: Peer) -> ClaimedCaller | None:
         """Reads whose place a call takes; None if its certificate names nobody."""
@@ -256,9 +282,15 @@ def peer_of(context: grpc.ServicerContext) -> Callable[[], Peer]:
     """Returns what makes a Peer of each item of a call, all with the same call id."""
     certificates = context.auth_context().get("x509_pem_cert", ())
     certificate_pem = bytes(next(iter(certificates), b""))
+    address = context.peer()
     call_id = secrets.token_hex(_CALL_ID_BYTES)
 
     def make() -> Peer:
-        return Peer(certificate_pem=certificate_pem, call_id=call_id, receipt_ns=monotonic_ns())
+        return Peer(
+            certificate_pem=certificate_pem,
+            call_id=call_id,
+            receipt_ns=monotonic_ns(),
+            address=address,
+        )
 
     return make

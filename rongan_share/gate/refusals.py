@@ -72,7 +72,7 @@ class RefusalBook:
             RonganError: The entry could not be committed.
         """
         if self._admit(kind):
-            facts = dict(error.metadata)
+            facts = {**error.metadata, **error.confided}
             self._commit(kind, facts=facts, counts={"refused": 1}, duration_us=duration_us)
 
     def flush(self) -> None:

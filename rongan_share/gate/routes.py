@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from rongan_share.errors import StartRefusedError
+from rongan_share.model.caller import Caller
 from rongan_share.model.partner import HolderKind
 from rongan_share.model.quota import Meter
 from rongan_share.services.call import Call, Outcome, Scope
@@ -88,6 +89,8 @@ class Route:
         serve: Answers; None for an RPC that is not served yet.
         secret_fields: Fields of the answer that no commitment may cover, `message.field` where one
             stands in a message.
+        caller: Says who a question is from where no certificate does, on the enrolment listener;
+            the service proves it. None elsewhere.
         most: What a question costs at the very most, told without looking anything up; None if
             that cannot be told, so that each is priced before it is served.
     """
@@ -104,6 +107,7 @@ class Route:
     frames: FrameSide | None
     serve: Callable[[Call, Question], Outcome] | None
     secret_fields: tuple[str, ...] = ()
+    caller: Callable[[Question], Caller] | None = None
     most: Callable[[Question], int] | None = None
 
 
@@ -154,5 +158,9 @@ def _verify_complete(row: Route) -> None:
         raise StartRefusedError(f"{row.method}: partners' routes need a scope, others have none")
     if (row.meter is None) != (row.cost is free):
         raise StartRefusedError(f"{row.method} needs a meter and a cost, or neither")
+    if (row.listener is Listener.ENROLMENT) != (row.caller is not None):
+        raise StartRefusedError(
+            f"{row.method}: on the enrolment listener a request names its caller"
+        )
     if row.serve is not None and (row.read is None) == (row.frames is None):
         raise StartRefusedError(f"{row.method} must be read either as one request or as frames")

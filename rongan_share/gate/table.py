@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from rongan_share.gate.acts import ACTS
+from rongan_share.gate.acts import ACTS, SECRET_FIELDS
 from rongan_share.gate.routes import (
     AuditKind,
     FrameSide,
@@ -22,9 +22,12 @@ from rongan_share.model.quota import Meter
 from rongan_share.services import (
     agreement,
     contribution,
+    enrolment,
     frames,
     own_listings,
     questions,
+    renewal,
+    trust,
     usage,
     verdict,
 )
@@ -194,21 +197,22 @@ def _certificate_routes() -> list[Route]:
             method=f"{service}/EnrollCertificate",
             listener=Listener.ENROLMENT,
             request=certificate_pb.EnrollCertificateRequest,
-            serve=None,
+            serve=enrolment.enroll_certificate,
+            caller=enrolment.named_by,
             **shared,
         ),
         Route(
             method=f"{service}/RenewCertificate",
             listener=Listener.MAIN,
             request=certificate_pb.RenewCertificateRequest,
-            serve=None,
+            serve=renewal.renew_certificate,
             **shared,
         ),
         Route(
             method=f"{service}/GetTrustBundle",
             listener=Listener.MAIN,
             request=certificate_pb.GetTrustBundleRequest,
-            serve=None,
+            serve=trust.get_trust_bundle,
             **(shared | {"audit_kind": AuditKind.INFORMATION}),
         ),
     ]
@@ -228,6 +232,7 @@ def _operator_routes() -> list[Route]:
             read=_as_sent,
             frames=None,
             serve=serve,
+            secret_fields=SECRET_FIELDS.get(request, ()),
         )
         for request, serve in ACTS.items()
     ]

@@ -29,6 +29,7 @@ from rongan_share.gate.registries import Registries
 from rongan_share.gate.routes import Question, Reading
 from rongan_share.ledger.committer import Charge, Committed, Committer, Link, Placement, Proposal
 from rongan_share.ledger.reader import Reader
+from rongan_share.model.caller import NOBODY
 from rongan_share.services.call import Call, put_placement
 from rongan_share.wire.days import shanghai_day
 
@@ -63,11 +64,13 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         certificate_pem: Its leaf certificate, as TLS received it; empty if there is none.
         call_id: The hub's own number of the call, for its log.
         receipt_ns: When the item arrived, by a clock that never goes back.
+        address: Where it comes from, as gRPC says it.
     """
 
     certificate_pem: bytes
     call_id: str
     receipt_ns: int
+    address: str = ""
 
     def duration_us(self) -> int:
         """Returns the microseconds since receipt."""
@@ -162,6 +165,8 @@ class Walk:
         with Reader(self.ledger) as reader:
             call = self._identify(route, peer, reader, known=known)  # 1 identity
             reading = read()
+            if route.caller is not None:
+                call = msgspec.structs.replace(call, caller=route.caller(reading.question))
             if route.scope is not None:  # 2 agreement
                 scope = route.scope(reading.question)
                 verify_scope(call.caller, call.registry, scope, day=call.day)
@@ -249,7 +254,11 @@ class Walk:
     ) -> Call:
         registry = self.registries.current(reader.transaction()) if known is None else known
         now = self.clock.now()
-        caller = verify_caller(self.claim(peer), registry, route.audience, now=now)
+        caller = (
+            NOBODY
+            if route.caller
+            else verify_caller(self.claim(peer), registry, route.audience, now=now)
+        )
         coming = registry.coming_target
         return Call(
             caller=caller,

@@ -17,15 +17,35 @@ from rongan_share.errors import LedgerCorruptError
 from rongan_share.ledger.counters import get_generation
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.model.agreement import Agreement, AgreementState
+from rongan_share.model.enrolment import Enrolment
 from rongan_share.model.epoch import Epoch, EpochState, EpochWaiver
 from rongan_share.model.hub_key import HubKey, Target
 from rongan_share.model.issuance import Issuance
 from rongan_share.model.partner import Certificate, Operator, Partner
 from rongan_share.model.registry import Registry
 
-Stored = Agreement | Partner | Certificate | Operator | Epoch | EpochWaiver | HubKey | Issuance
+Stored = (
+    Agreement
+    | Partner
+    | Certificate
+    | Operator
+    | Epoch
+    | EpochWaiver
+    | HubKey
+    | Issuance
+    | Enrolment
+)
 StoredType = TypeVar(
-    "StoredType", Agreement, Partner, Certificate, Operator, Epoch, EpochWaiver, HubKey, Issuance
+    "StoredType",
+    Agreement,
+    Partner,
+    Certificate,
+    Operator,
+    Epoch,
+    EpochWaiver,
+    HubKey,
+    Issuance,
+    Enrolment,
 )
 
 HUB_KEY_ID = "hub-key"
@@ -43,6 +63,7 @@ class Kind(Enum):
     EPOCH_WAIVER = b"W"
     HUB_KEY = b"K"
     ISSUANCE = b"I"
+    ENROLMENT = b"N"
 
 
 _KINDS: dict[type, Kind] = {
@@ -54,6 +75,7 @@ _KINDS: dict[type, Kind] = {
     EpochWaiver: Kind.EPOCH_WAIVER,
     HubKey: Kind.HUB_KEY,
     Issuance: Kind.ISSUANCE,
+    Enrolment: Kind.ENROLMENT,
 }
 _HEADER_BYTES = 16
 _CHANGES = b"G"

@@ -44,3 +44,7 @@ class Caller:
     caller_id: str
     serial_hex: str
     fingerprint: bytes = b""
+
+
+NOBODY = Caller(HolderKind.PARTNER, "", "")
+"""Whoever shows no certificate, until a secret proves who it is."""

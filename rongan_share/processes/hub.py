@@ -67,6 +67,11 @@ class Hub:
         return self._worker.port
 
     @property
+    def enrolment_port(self) -> int:
+        """Where it enrols; 0 if it does not."""
+        return self._worker.enrolment_port
+
+    @property
     def walk(self) -> Walk:
         """How its calls are answered."""
         return self._worker.walk

@@ -84,7 +84,7 @@ class ListenerCredentials:
         # Taken before the files are read: what changes meanwhile is looked at again.
         self._seen = files.stamps()
         self._used = read_configuration(files, self._clock.now())
-        self._state = TlsState(generation=1, leaf_der=self._leaf_der())
+        self._state = TlsState(generation=1, chain_der=self._chain_der())
 
     def refresh(self) -> TlsState:
         """Takes changed files up if they may be used; returns how things stand."""
@@ -124,12 +124,13 @@ class ListenerCredentials:
             _log.error("changed files of the listener are not used: %s", error)
         else:
             self._state = state._replace(
-                generation=state.generation + 1, error="", leaf_der=self._leaf_der()
+                generation=state.generation + 1, error="", chain_der=self._chain_der()
             )
             _log.info("changed files of the listener are used generation=%d", state.generation + 1)
 
-    def _leaf_der(self) -> bytes:
-        return load_certificate(self._files.certificate_chain).public_bytes(Encoding.DER)
+    def _chain_der(self) -> tuple[bytes, ...]:
+        chain = load_certificates(self._files.certificate_chain)
+        return tuple(each.public_bytes(Encoding.DER) for each in chain)
 
 
 def read_configuration(files: ListenerFiles, now: datetime) -> grpc.ServerCertificateConfiguration:

@@ -51,6 +51,7 @@ class Supervisor:
     Attributes:
         ledger: The open store.
         address: Where the workers listen, with the port that was taken.
+        enrolment: Where they enrol, likewise; empty if they do not.
 
     Raises:
         StartRefusedError: The store or the port is another's.
@@ -68,11 +69,13 @@ class Supervisor:
         with ExitStack() as ending:
             self.ledger = ending.enter_context(Ledger(settings.data_directory))
             KeyPair(settings.tls.certificate_chain, settings.tls.private_key).recover()
-            port = ReservedPort(settings.listen.address)
-            ending.callback(port.close)
+            self.address = _reserve(ending, settings.listen.address)
+            enrolment = settings.listen.enrolment
+            self.enrolment = _reserve(ending, enrolment) if enrolment else ""
             self._ending = ending.pop_all()
-        self.address = port.address
-        listen = msgspec.structs.replace(settings.listen, address=port.address)
+        listen = msgspec.structs.replace(
+            settings.listen, address=self.address, enrolment=self.enrolment
+        )
         self._settings = msgspec.structs.replace(settings, listen=listen)
         self._committer = Committer(self.ledger, clock, lambda _: None)
 
@@ -207,6 +210,13 @@ class Supervisor:
         _end([self._keeper, *self._signers])
         if self._noted:
             note(self._committer, STOP, facts)
+
+
+def _reserve(ending: ExitStack, address: str) -> str:
+    """Holds a port until the end; returns the address with the port that was taken."""
+    port = ReservedPort(address)
+    ending.callback(port.close)
+    return port.address
 
 
 def _seconds_until_due(seats: Sequence[Seat]) -> float | None:

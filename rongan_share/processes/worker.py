@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -30,6 +31,7 @@ from rongan_share.ledger.committer import Committer
 from rongan_share.ledger.counters import get_hub_id, get_key_check
 from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.processes.column_folder import ColumnSets, KeyAtHand
+from rongan_share.processes.enrolment_listener import EnrolmentListener
 from rongan_share.processes.epoch_keys import EpochKeys
 from rongan_share.processes.listener import (
     ListenerCredentials,
@@ -37,6 +39,7 @@ from rongan_share.processes.listener import (
     load_certificate,
 )
 from rongan_share.processes.signing import SignerClient
+from rongan_share.processes.trust_files import revocation_lists, trust_bundle
 from rongan_share.services.hub import HubFacts
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
@@ -84,6 +87,7 @@ class Worker:
 
     Attributes:
         port: Where it listens; 0 until then.
+        enrolment_port: Where its enrolment listener does; 0 until then, or if it has none.
     """
 
     def __init__(
@@ -118,17 +122,22 @@ class Worker:
             registries=Registries(),
         )
         self._verify_keys(epoch_keys)
-        gate = Gate(
+        make_gate = partial(
+            Gate,
             self.walk,
             self._refusals,
             route_table() if table is None else table,
             admission=self._admission(),
         )
+        gate = make_gate()
         self._streams = gate.streams
         self._sweeper = Sweeper(ledger, self.walk.registries, clock, streams=gate.streams)
         self._health = health.HealthServicer()
         self._server = self._make_server(gate, shares_port=shares_port)
-        self.port = 0
+        self._enrolment = EnrolmentListener(
+            settings, lambda door: make_gate(door=door), shares_port=shares_port
+        )
+        self.port = self.enrolment_port = 0
         self._ending = ExitStack()
 
     def prepare(self) -> None:
@@ -161,12 +170,14 @@ class Worker:
             self.port = self._server.add_secure_port(address, self._tls.for_server())
         except RuntimeError:
             raise StartRefusedError(f"cannot listen on {address}; is another hub there?") from None
+        self.enrolment_port = self._enrolment.listen()
 
     def serve(self) -> None:
         """Answers calls from now on."""
         self._refusals.start()
         self._sweeper.start()
         self._server.start()
+        self._enrolment.serve()
         self._health.set("", health_pb2.HealthCheckResponse.SERVING)
 
     def drain(self, grace_seconds: float) -> None:
@@ -174,6 +185,7 @@ class Worker:
         self._health.enter_graceful_shutdown()
         stopped = self._server.stop(grace_seconds)
         self._streams.end()
+        self._enrolment.drain(grace_seconds)
         stopped.wait()
         self._sweeper.stop()
         self._refusals.stop()
@@ -203,6 +215,8 @@ class Worker:
             sign=SignerClient(signer.socket).sign,
             used_bytes=self._ledger.used_bytes,
             tls=self._tls.refresh,
+            trust_bundle=trust_bundle(self._settings),
+            revocation_lists=revocation_lists(self._settings),
         )
 
     def _verify_keys(self, epoch_keys: EpochKeys) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -59,13 +59,13 @@ def list_certificates(call: Call, request: pb.ListCertificatesRequest) -> Outcom
     if request.expiring_within_days < 0:
         raise malformed("expiring_within_days", "not negative")
     after = read_place_token(call, _LIST, request.page_token, length=_PLACE_BYTES)
-    known: Iterator[Certificate] = iter(call.registry.certificates.values())
-    if request.holder_id:
-        known = (each for each in known if each.holder_id == request.holder_id)
+    known: Iterable[Certificate] = call.registry.certificates.values()
     if request.expiring_within_days:
         now_ns = nanoseconds(call.now)
         last_ns = now_ns + request.expiring_within_days * _DAY_NS
-        known = (each for each in _unfollowed(call, known) if now_ns <= ends_ns(each) <= last_ns)
+        known = (each for each in _needed(call) if now_ns <= ends_ns(each) <= last_ns)
+    if request.holder_id:
+        known = (each for each in known if each.holder_id == request.holder_id)
     found = sorted((place, each) for each in known if (place := _place(each)) > after)
     answer = pb.ListCertificatesResponse(
         certificates=[certificate_message(each) for _, each in found[:size]]
@@ -76,16 +76,11 @@ def list_certificates(call: Call, request: pb.ListCertificatesRequest) -> Outcom
 
 
 def list_alarms(call: Call) -> list[pb.CertificateAlarm]:
-    """Names the certificates that end soon or have just ended, the first to end first.
-
-    The hub's own is the one that this process shows, whatever the ledger knows of others.
-    """
-    now_ns, registry = nanoseconds(call.now), call.registry
-    known = [each for each in registry.certificates.values() if _is_needed(each, registry)]
-    known.append(_of_hub(call.hub.tls().leaf_der))
+    """Names the certificates that end soon or have just ended, the first to end first."""
+    now_ns = nanoseconds(call.now)
     due = [
         (end_ns, each)
-        for each in _unfollowed(call, iter(known))
+        for each in _needed(call)
         if abs((end_ns := ends_ns(each)) - now_ns) <= ALARM_DAYS * _DAY_NS
     ]
     return [
@@ -119,14 +114,23 @@ def certificate_message(certificate: Certificate) -> pb.Certificate:
     return message
 
 
-def _unfollowed(call: Call, known: Iterator[Certificate]) -> Iterator[Certificate]:
-    """Leaves out what opens no door, and what another one has followed."""
-    followed = call.registry.followed
-    return (each for each in known if each.state.opens and each.fingerprint not in followed)
+def _needed(call: Call) -> list[Certificate]:
+    """Lists the certificates that somebody would miss: they open the door and none follows them.
+
+    The hub's own is the one that this process shows, whatever the ledger knows of others.
+    """
+    registry = call.registry
+    followed = registry.followed
+    needed = [
+        each
+        for each in registry.certificates.values()
+        if each.state.opens and each.fingerprint not in followed and _is_held(each, registry)
+    ]
+    return [*needed, _of_hub(call.hub.tls().chain_der[0])]
 
 
-def _is_needed(certificate: Certificate, registry: Registry) -> bool:
-    """Whether anybody would miss a certificate: not of those who have left."""
+def _is_held(certificate: Certificate, registry: Registry) -> bool:
+    """Whether a certificate is of a caller who has not left."""
     if certificate.holder_kind is HolderKind.PARTNER:
         partner = registry.partners.get(certificate.holder_id)
         return partner is not None and partner.state is not PartnerState.TERMINATED

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.ledger.side_keys import SideKeys
+    from rongan_share.v1.certificate_service_pb2 import SignedTrustBundle
     from rongan_share.wire.taxonomy import Taxonomy
 
 
@@ -20,13 +21,13 @@ class TlsState(NamedTuple):
         generation: How often they were taken up since this process began.
         error: Why files that were changed are not used; empty if they are.
         error_count: How often changed files could not be used.
-        leaf_der: The certificate that is shown, DER.
+        chain_der: The certificates that are shown, the hub's own first, DER.
     """
 
     generation: int
     error: str = ""
     error_count: int = 0
-    leaf_der: bytes = b""
+    chain_der: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ class HubFacts:
         sign: Has the signer sign an issuance that is durable, by its id; returns the leaf, DER.
         used_bytes: Tells the size of the ledger's file.
         tls: Looks at the main listener's files, and says how they stand.
+        trust_bundle: Reads by which roots the hub is recognised, signed.
+        revocation_lists: Reads what was revoked, DER.
     """
 
     hub_id: str
@@ -64,3 +67,5 @@ class HubFacts:
     sign: Callable[[str], bytes]
     used_bytes: Callable[[], int]
     tls: Callable[[], TlsState]
+    trust_bundle: Callable[[], SignedTrustBundle]
+    revocation_lists: Callable[[], tuple[bytes, ...]]

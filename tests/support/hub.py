@@ -31,6 +31,7 @@ from rongan_share.processes.hub import Hub
 from rongan_share.v1 import (
     agreement_pb2,
     agreement_service_pb2_grpc,
+    certificate_service_pb2_grpc,
     contribution_service_pb2_grpc,
     operator_service_pb2_grpc,
     verdict_service_pb2_grpc,
@@ -67,12 +68,14 @@ class Stubs:
     contributions: contribution_service_pb2_grpc.ContributionServiceStub = field(init=False)
     agreements: agreement_service_pb2_grpc.AgreementServiceStub = field(init=False)
     operators: operator_service_pb2_grpc.OperatorServiceStub = field(init=False)
+    certificates: certificate_service_pb2_grpc.CertificateServiceStub = field(init=False)
 
     def __post_init__(self) -> None:
         self.verdicts = verdict_service_pb2_grpc.VerdictServiceStub(self.channel)
         self.contributions = contribution_service_pb2_grpc.ContributionServiceStub(self.channel)
         self.agreements = agreement_service_pb2_grpc.AgreementServiceStub(self.channel)
         self.operators = operator_service_pb2_grpc.OperatorServiceStub(self.channel)
+        self.certificates = certificate_service_pb2_grpc.CertificateServiceStub(self.channel)
 
 
 class HubUnderTest:
@@ -82,7 +85,9 @@ class HubUnderTest:
         self.home = home
         self.clock = clock
         self._table = table
-        plan = Plan(trust_domain=TRUST_DOMAIN, address="127.0.0.1:0")
+        plan = Plan(
+            trust_domain=TRUST_DOMAIN, address="127.0.0.1:0", enrolment_address="127.0.0.1:0"
+        )
         if not home.exists():
             found_hub(home, plan, clock)
         self.pki = TestPki(Hierarchy(home), now=clock.now())
@@ -100,6 +105,11 @@ class HubUnderTest:
     def target(self) -> str:
         """Where it listens."""
         return f"localhost:{self.hub.port}"
+
+    @property
+    def enrolment_target(self) -> str:
+        """Where it enrols."""
+        return f"localhost:{self.hub.enrolment_port}"
 
     def start(self) -> None:
         """Starts it, on another port than before."""
@@ -133,6 +143,13 @@ class HubUnderTest:
         )
         credentials = grpc.ssl_channel_credentials(self.pki.hub_roots_pem, key, chain)
         channel = grpc.secure_channel(self.target, credentials)
+        self._channels.append(channel)
+        return Stubs(channel)
+
+    def enrolling(self, roots_pem: bytes | None = None) -> Stubs:
+        """Connects to the enrolment listener, without a certificate."""
+        credentials = grpc.ssl_channel_credentials(roots_pem or self.pki.hub_roots_pem)
+        channel = grpc.secure_channel(self.enrolment_target, credentials)
         self._channels.append(channel)
         return Stubs(channel)
 

@@ -83,9 +83,12 @@ def test_verdicts_and_contributions_are_metered() -> None:
 
 
 def test_the_key_is_under_no_commitment() -> None:
-    """The epoch key must not be bound by anything that outlives its delivery."""
+    """The epoch key and enrolment secrets must not be bound by what outlives their delivery."""
     secret = {method: row.secret_fields for method, row in TABLE.items() if row.secret_fields}
-    assert secret == {"AgreementService/GetTokenEpoch": ("key", "next.key")}
+    assert secret == {
+        "AgreementService/GetTokenEpoch": ("key", "next.key"),
+        "OperatorService/CreateEnrolment": ("secret",),
+    }
     assert TABLE["AgreementService/GetTokenEpoch"].audit_kind is AuditKind.KEY_DELIVERY
 
 
