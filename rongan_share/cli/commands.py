@@ -14,6 +14,7 @@ from rongan_share.cli.agreement import agreement
 from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
 from rongan_share.cli.certificate_lists import expiring, list_certificates
+from rongan_share.cli.doctor.command import doctor
 from rongan_share.cli.epoch import epoch
 from rongan_share.cli.health import health
 from rongan_share.cli.import_listings import import_listings
@@ -50,6 +51,7 @@ for command in (
     signer,
     health,
     status,
+    doctor,
     partner,
     agreement,
     cert,

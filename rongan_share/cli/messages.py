@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from partner_sdk.cli.messages import choose_text
 from rongan_share.cli.certificate_messages import CERTIFICATES
+from rongan_share.cli.doctor.texts import DOCTOR
 from rongan_share.cli.epoch_messages import EPOCHS
 from rongan_share.cli.issuance_messages import ISSUANCE
 
@@ -208,9 +209,6 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "compacted_time": ("journal compacted at", "日志压缩时间"),
         "store_bytes": ("store in bytes", "存储字节数"),
         "clock_offset_seconds": ("clock offset in seconds", "时钟偏移秒数"),
-        "tls_generation": ("listener's files taken up", "监听证书加载次数"),
-        "tls_error": ("changed files not used because", "新证书文件未启用的原因"),
-        "tls_error_count": ("changed files not used, times", "新证书文件未启用次数"),
         "partner": ("partner", "机构"),
         "name": ("name", "名称"),
         "state": ("state", "状态"),
@@ -342,7 +340,7 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES, **EPOCHS}
+    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES, **EPOCHS, **DOCTOR}
 )
 
 

@@ -1,0 +1,1 @@
+"""``rongan-hub doctor``: what is wrong with a hub, or with a client's certificate."""
