@@ -2,11 +2,13 @@
 
 A row is dead once what ended it is older than retention: the ADD and the AMENDs of a withdrawn
 listing, an AMEND that a later one overruled, an ADD that found an equal listing and changed
-nothing; and a WITHDRAW whose listing is gone. A value is written anew, under its sequence, where
-enough of it is dead; the parts of an import are values like any other, and of ADDs alone.
+nothing; and a WITHDRAW whose listing is gone. A RETOKEN is dead with its listing, once a later one
+gave another token of the same epoch, or when no answer will come from that epoch any more. A value
+is written anew, under its sequence, where enough of it is dead; the parts of an import are values
+like any other, and of ADDs alone.
 
 The order keeps the journal right at every moment, whoever reads it and wherever the hub is killed:
-first the AMENDs of withdrawn listings, then listings none of whose AMENDs are left, then
+first AMENDs and RETOKENs of withdrawn listings, then listings none of which are left, then
 withdrawals of listings that are gone. The last alone may mislead a reader who is between the two;
 it is counted (`compacted.Forgotten`), and such a reader begins again.
 """
@@ -40,7 +42,7 @@ from rongan_share.wire.frames import LISTING_ROW_BITS
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from threading import Event
 
     from numpy.typing import NDArray
@@ -61,6 +63,35 @@ _BATCH_FRAMES = 8
 _NO_IDS = np.zeros(0, np.uint64)
 
 
+class Newest(NamedTuple):
+    """The last frame that said something of each listing which only the last one counts of.
+
+    Attributes:
+        ids: Listings, ascending.
+        sequences: The frame, for each of those.
+    """
+
+    ids: NDArray[np.uint64]
+    sequences: NDArray[np.uint64]
+
+    @staticmethod
+    def of(said: list[tuple[NDArray[np.uint64], int]]) -> Newest:
+        """Finds it in what frames said, in their order: ids and the frame's sequence."""
+        ids = np.concatenate([_NO_IDS, *(some for some, _ in said)])
+        sequences = [np.full(some.size, sequence, np.uint64) for some, sequence in said]
+        # Of equal ids the last one is the newest: frames came in order.
+        order = np.argsort(ids, kind="stable")
+        last = np.append(ids[order][1:] != ids[order][:-1], True)[: ids.size]
+        return Newest(ids[order][last], np.concatenate([_NO_IDS, *sequences])[order][last])
+
+    def overrule(self, listing_ids: NDArray[np.uint64], sequence: int) -> NDArray[np.bool_]:
+        """Tells of which of some listings a frame later than a sequence said it."""
+        overruled = _within(self.ids, listing_ids)
+        place = np.searchsorted(self.ids, listing_ids[overruled])
+        overruled[overruled] = self.sequences[place] > sequence
+        return overruled
+
+
 class Pass(NamedTuple):
     """What one pass through the journal drops.
 
@@ -68,8 +99,8 @@ class Pass(NamedTuple):
         after: The sequence behind which the pass keeps in mind what changed.
         passed: The sequence up to which it does; 0 if to the end.
         withdrawn: Ids of listings that were withdrawn between those, ascending.
-        amended: Ids of listings that were amended between them, ascending.
-        newest: The last sequence that did, for each of those.
+        amended: Listings that were amended between them.
+        retokened: Listings that were given a token between them, by the epoch of the token.
         changing: Sequences of the frames that withdraw or amend, or add what was there, from the
             beginning of the journal on, ascending.
     """
@@ -77,8 +108,8 @@ class Pass(NamedTuple):
     after: int
     passed: int
     withdrawn: NDArray[np.uint64]
-    amended: NDArray[np.uint64]
-    newest: NDArray[np.uint64]
+    amended: Newest
+    retokened: dict[int, Newest]
     changing: NDArray[np.uint64]
 
 
@@ -105,13 +136,17 @@ class Compactor:
         self._least_share = least_share
         self._most_changes = most_changes
 
-    def run(self, before_ns: int, through: int, *, now_ns: int) -> Compacted | None:
+    def run(
+        self, before_ns: int, through: int, *, now_ns: int, epochs: Collection[int]
+    ) -> Compacted | None:
         """Makes one pass.
 
         Args:
             before_ns: What ended before this instant is dead, nanoseconds since 1970-01-01 UTC.
             through: The last sequence that may be touched.
             now_ns: Now.
+            epochs: Whose tokens sets of look-ups are made of, or will be: tokens of any other epoch
+                that listings were given later are dead.
 
         Returns:
             What was done so far, over all passes; None if the hub stops.
@@ -119,7 +154,7 @@ class Compactor:
         Raises:
             LedgerCorruptError: A value's checksum does not match.
         """
-        wanted = self._look_through(before_ns, through)
+        wanted = self._look_through(before_ns, through, epochs)
         amended_still = self._drop_changes(wanted)
         gone = self._drop_listings(np.setdiff1d(wanted.withdrawn, amended_still))
         self._drop_withdrawals(wanted, gone)
@@ -129,9 +164,11 @@ class Compactor:
             put_passed_sequence(txn, wanted.passed)
             return end_pass(txn, now_ns)
 
-    def _look_through(self, before_ns: int, through: int) -> Pass:
+    def _look_through(self, before_ns: int, through: int, epochs: Collection[int]) -> Pass:
         """Gathers what was changed before an instant, from where the last pass ended on."""
-        withdrawn, amended, newest = [_NO_IDS], [_NO_IDS], [_NO_IDS]
+        withdrawn = [_NO_IDS]
+        amended: list[tuple[NDArray[np.uint64], int]] = []
+        retokened: dict[int, list[tuple[NDArray[np.uint64], int]]] = {each: [] for each in epochs}
         changing: list[int] = []
         with self._ledger.read() as txn:
             after = get_passed_sequence(txn)
@@ -150,20 +187,17 @@ class Compactor:
                 continue
             operation = frame.columns["operation"][frame.pair_rows]
             withdrawn.append(frame.pair_ids[operation == RowOperation.WITHDRAW])
-            ids = frame.pair_ids[operation == RowOperation.AMEND]
-            amended.append(ids)
-            newest.append(np.full(ids.size, frame.sequence, np.uint64))
+            amended.append((frame.pair_ids[operation == RowOperation.AMEND], frame.sequence))
+            if frame.header.next_epoch in retokened:
+                ids = frame.pair_ids[operation == RowOperation.RETOKEN]
+                retokened[frame.header.next_epoch].append((ids, frame.sequence))
             count += frame.pair_ids.size
-        ids, sequences = np.concatenate(amended), np.concatenate(newest)
-        # Of equal ids the last one is the newest: frames came in order.
-        order = np.argsort(ids, kind="stable")
-        last = np.append(ids[order][1:] != ids[order][:-1], True)[: ids.size]
         return Pass(
             after,
             passed,
             np.unique(np.concatenate(withdrawn)),
-            ids[order][last],
-            sequences[order][last],
+            Newest.of(amended),
+            {epoch: Newest.of(said) for epoch, said in retokened.items()},
             np.array(changing, np.uint64),
         )
 
@@ -176,11 +210,14 @@ class Compactor:
         for frame in self._frames_at(wanted.changing):
             operation = frame.columns["operation"][frame.pair_rows]
             amending = operation == RowOperation.AMEND
-            ended = amending & _within(wanted.withdrawn, frame.pair_ids)
-            overruled = amending & ~ended & _within(wanted.amended, frame.pair_ids)
-            newest = np.searchsorted(wanted.amended, frame.pair_ids[overruled])
-            overruled[overruled] = wanted.newest[newest] > frame.sequence
-            dead = ended | overruled | (operation == RowOperation.ADD)
+            retokening = operation == RowOperation.RETOKEN
+            ended = (amending | retokening) & _within(wanted.withdrawn, frame.pair_ids)
+            dead = ended | (operation == RowOperation.ADD)
+            dead |= amending & wanted.amended.overrule(frame.pair_ids, frame.sequence)
+            given = wanted.retokened.get(frame.header.next_epoch)
+            if given is not None:
+                retokening &= given.overrule(frame.pair_ids, frame.sequence)
+            dead |= retokening
             if not self._rewrite(frame, _rows_without(frame, dead), dead):
                 still.append(frame.pair_ids[ended])
         return np.concatenate(still)

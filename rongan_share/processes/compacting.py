@@ -71,8 +71,9 @@ class Compacting:
         expired_count = self._expiring.round(now, stopping)
         if expired_count:
             _log.info("expired listings withdrawn listings=%d", expired_count)
+        epochs = {target.epoch for target in self._sets.targets()}
         compactor = Compactor(self._ledger, stopping)
-        done = compactor.run(now_ns - self._retention_ns, through, now_ns=now_ns)
+        done = compactor.run(now_ns - self._retention_ns, through, now_ns=now_ns, epochs=epochs)
         if done is not None:
             _log.info(
                 "journal compacted rows=%d bytes=%d",

@@ -31,7 +31,7 @@ from rongan_share.ledger.environment import Ledger
 
 with Ledger(Path(sys.argv[1])) as ledger:
     print("begins", flush=True)
-    Compactor(ledger, threading.Event()).run(1 << 40, 1 << 40, now_ns=1)
+    Compactor(ledger, threading.Event()).run(1 << 40, 1 << 40, now_ns=1, epochs=(4,))
     print("done", flush=True)
 """
 

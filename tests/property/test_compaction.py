@@ -32,6 +32,7 @@ from tests.support.clock import FakeClock
 from tests.support.segments import append_import, packed, publish_columns
 from tests.unit.columns.test_columns_machine import (
     EMPTY,
+    EPOCH,
     ORIGIN,
     PARTNERS,
     History,
@@ -153,7 +154,7 @@ class Compaction(RuleBasedStateMachine):
         """Compacts up to the columns, and may be killed on the way."""
         through = newest(self.ledger, self.columns).sequence
         compactor = Compactor(self.ledger, Killed(looks), least_share=share, most_changes=most)
-        compactor.run(len(self.history.frames) + 1 - back, through, now_ns=1)
+        compactor.run(len(self.history.frames) + 1 - back, through, now_ns=1, epochs=(EPOCH,))
 
     @rule()
     def freeze(self) -> None:
@@ -166,7 +167,10 @@ class Compaction(RuleBasedStateMachine):
         self.write_columns()
         through = newest(self.ledger, self.columns).sequence
         compactor = Compactor(self.ledger, RUNNING, least_share=share)
-        assert compactor.run(len(self.history.frames) + 1, through, now_ns=1) is not None
+        assert (
+            compactor.run(len(self.history.frames) + 1, through, now_ns=1, epochs=(EPOCH,))
+            is not None
+        )
 
     def write_columns(self) -> None:
         """Writes columns of everything."""
@@ -259,13 +263,13 @@ def test_pass_comes_past_changes_that_live_on(ledger: Ledger) -> None:
     history = journal_of(ledger, frames)
     compactor = Compactor(ledger, RUNNING, least_share=0.0, most_changes=3)
     for counts in ([8, 5, 1, 4], [4, 3, 1, 0]):
-        assert compactor.run(9, 4, now_ns=9) is not None
+        assert compactor.run(9, 4, now_ns=9, epochs=(EPOCH,)) is not None
         assert row_counts(ledger) == counts
         verify_listings(read_to_end(JournalReader(ledger), EMPTY), history)
     history.append(1, [(RowOperation.AMEND, each, VALUE | {"flags": 9}) for each in some])
     append(ledger, history.frames[-1])
     for counts in ([4, 3, 1, 0, 4], [4, 0, 0, 0, 4]):
-        assert compactor.run(9, 5, now_ns=9) is not None
+        assert compactor.run(9, 5, now_ns=9, epochs=(EPOCH,)) is not None
         assert row_counts(ledger) == counts
         verify_listings(read_to_end(JournalReader(ledger), EMPTY), history)
 
@@ -276,7 +280,7 @@ def test_reader_between_a_listing_and_its_end_begins_again(ledger: Ledger) -> No
     readers = [JournalReader(ledger, most_frames=1) for _ in range(2)]
     assert [len(reader.next(0)) for reader in readers] == [1, 1]
     assert len(readers[1].next(1)) == 1
-    assert Compactor(ledger, RUNNING).run(9, 2, now_ns=9) is not None
+    assert Compactor(ledger, RUNNING).run(9, 2, now_ns=9, epochs=(EPOCH,)) is not None
     with pytest.raises(ForgottenError):
         readers[0].next(1)
     # Who is past it goes on, and who begins now is told nothing.
@@ -292,7 +296,7 @@ def test_columns_from_before_a_forgotten_end_are_not_used(ledger: Ledger, tmp_pa
     history.append(1, [(RowOperation.WITHDRAW, IDENTITY, VALUE)])
     append(ledger, history.frames[-1])
     assert newest(ledger, columns).sequence == 1
-    assert Compactor(ledger, RUNNING).run(9, 2, now_ns=9) is not None
+    assert Compactor(ledger, RUNNING).run(9, 2, now_ns=9, epochs=(EPOCH,)) is not None
     assert newest(ledger, columns).sequence == 0
 
 
@@ -307,9 +311,11 @@ def test_listing_stays_while_a_change_of_it_stays(ledger: Ledger) -> None:
             (RowOperation.WITHDRAW, [IDENTITY]),
         ],
     )
-    assert Compactor(ledger, RUNNING).run(9, 4, now_ns=9) is not None
+    assert Compactor(ledger, RUNNING).run(9, 4, now_ns=9, epochs=(EPOCH,)) is not None
     assert row_counts(ledger) == [1, 9, 10, 1]
-    assert Compactor(ledger, RUNNING, least_share=0.0).run(9, 4, now_ns=9) is not None
+    assert (
+        Compactor(ledger, RUNNING, least_share=0.0).run(9, 4, now_ns=9, epochs=(EPOCH,)) is not None
+    )
     assert row_counts(ledger) == [0, 9, 9, 0]
     verify(follow(EMPTY, JournalReader(ledger).next(0)), history)
 
@@ -318,7 +324,7 @@ def test_end_stays_while_its_listing_stays(ledger: Ledger) -> None:
     """Too little of the ADDs is dead, so the withdrawal stays."""
     frames = [(RowOperation.ADD, [IDENTITY, *OTHERS]), (RowOperation.WITHDRAW, [IDENTITY])]
     history = journal_of(ledger, frames)
-    assert Compactor(ledger, RUNNING).run(9, 2, now_ns=9) is not None
+    assert Compactor(ledger, RUNNING).run(9, 2, now_ns=9, epochs=(EPOCH,)) is not None
     assert row_counts(ledger) == [201, 1]
     verify(follow(EMPTY, JournalReader(ledger).next(0)), history)
 
@@ -337,10 +343,10 @@ def test_what_ended_long_ago_leaves_no_rows(ledger: Ledger) -> None:
     )
     with ledger.read() as txn:
         seals = [find_seal(txn, sequence) for sequence in range(1, 6)]
-    assert Compactor(ledger, RUNNING).run(5, 5, now_ns=9) is not None
+    assert Compactor(ledger, RUNNING).run(5, 5, now_ns=9, epochs=(EPOCH,)) is not None
     # Within retention stay the listings and their end, but not what was overruled before it.
     assert row_counts(ledger) == [201, 0, 201, 0, 200]
-    assert Compactor(ledger, RUNNING).run(6, 5, now_ns=10) is not None
+    assert Compactor(ledger, RUNNING).run(6, 5, now_ns=10, epochs=(EPOCH,)) is not None
     assert row_counts(ledger) == [1, 0, 1, 0, 0]
     verify(follow(EMPTY, JournalReader(ledger).next(0)), history)
     with ledger.read() as txn:

@@ -22,7 +22,7 @@ from rongan_share.wire.vocabulary import RowOperation
 from tests.property.test_compaction import append, read_to_end, verify_listings
 from tests.support.clock import FakeClock
 from tests.support.segments import append_import, publish_columns
-from tests.unit.columns.test_columns_machine import EMPTY, ORIGIN, History, Identity
+from tests.unit.columns.test_columns_machine import EMPTY, EPOCH, ORIGIN, History, Identity
 
 RUNNING = threading.Event()
 VALUE = dict.fromkeys(VALUE_COLUMNS, 7)
@@ -42,7 +42,7 @@ def withdraw(ledger: Ledger, history: History, rows: list[Identity]) -> None:
 
 def compact(ledger: Ledger, through: int) -> None:
     """Makes a pass over all that has ended."""
-    assert Compactor(ledger, RUNNING).run(1 << 40, through, now_ns=9) is not None
+    assert Compactor(ledger, RUNNING).run(1 << 40, through, now_ns=9, epochs=(EPOCH,)) is not None
 
 
 def row_counts(ledger: Ledger) -> list[int]:
