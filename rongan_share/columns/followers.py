@@ -92,7 +92,7 @@ class Followers:
     @property
     def serving(self) -> Follower:
         """The follower of the set that answers come from."""
-        return self._followers[self._targets[0]]
+        return self.of(self._targets[0])
 
     def announce(self, sequence: int) -> None:
         """Says that the journal has grown."""
