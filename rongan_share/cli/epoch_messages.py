@@ -38,6 +38,7 @@ EPOCHS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Closes the epoch that was left and destroys its key.",
             "关闭已停用的令牌期并销毁其密钥。",
         ),
+        "suite": ("suite", "算法"),
         "key_file": ("key file", "密钥文件"),
         "epoch_opened": (
             (

@@ -91,8 +91,12 @@ def import_listings(
         job = ImportJob(
             store, source, partner_id=partner_id, consent_named=consent, on_rows=on_rows
         )
+        opening = store.registry.opening
         if abandon:
             dropped = job.abandon()
+        elif opening is not None:
+            # The hub would refuse it once all was staged.
+            raise RonganError(Reason.WRONG_STATE, state=opening.state.name)
         elif dry_run:
             outcome = job.check()
         else:

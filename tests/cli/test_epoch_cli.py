@@ -14,17 +14,17 @@ from rongan_share.cli import epoch_key
 from rongan_share.cli.commands import run
 from rongan_share.ledger.cipher import write_key
 from rongan_share.wire.vocabulary import Suite
-from tests.support.processes import HubProcess
-from tests.walk.asking import LISTED, Row, check, contribute, fresh
+from tests.support.processes import ROOT, HubProcess
+from tests.walk.asking import LISTED, Row, check, contribute, fresh, withdrawal
 from tests.walk.rolling import contribute_both, next_of, retoken
 
 Command = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Iterator[HubProcess]:
-    """A hub of two workers."""
-    running = HubProcess(tmp_path / "home", workers=2)
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+    """A hub of two workers; every test leaves it with the epochs that it made promoted."""
+    running = HubProcess(tmp_path_factory.mktemp("hub") / "home", workers=2)
     yield running
     running.stop()
 
@@ -95,6 +95,23 @@ def test_whole_life(hub: HubProcess, command: Command) -> None:
     assert (code, "no epoch is closing" in err) == (1, True)
     listed = facts(command("--json", "epoch", "status"))["epochs"]
     assert [each["state"] for each in listed] == ["CLOSED", "CURRENT"]
+    contribute(source, [withdrawal(bytes(16), each.reference) for each in (row, lost)])
+
+
+def test_routine_of_the_manual(hub: HubProcess, command: Command) -> None:
+    """What docs/operations.md says of epochs does what it says, in its order."""
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = text.partition("\n## Epochs\n")[2].partition("\n## ")[0]
+    prompt = "$ rongan-hub --home hub --as alice "
+    lines = [line for line in section.splitlines() if line.startswith(prompt)]
+    assert len(lines) == 4
+    for line in lines:
+        code, _, err = command(*line.removeprefix(prompt).split())
+        assert code == 0, err
+    listed = facts(command("--json", "epoch", "status"))["epochs"]
+    assert listed[-1]["state"] == "CURRENT"
+    assert [each["state"] for each in listed[:-1]] == ["CLOSED"] * (len(listed) - 1)
+    assert listed[-1]["suite"] == "HMAC_SM3"
 
 
 def test_import_while_opening(hub: HubProcess, command: Command, tmp_path: Path) -> None:
@@ -108,6 +125,7 @@ def test_import_while_opening(hub: HubProcess, command: Command, tmp_path: Path)
     file.write_text("operation,reference,token\n")
     code, _, err = command("import", "--partner", "cli-import", str(file))
     assert (code, "an epoch is opening" in err) == (1, True)
+    assert facts(command("--json", "epoch", "promote"))["promoted"]
 
 
 def test_interrupted_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

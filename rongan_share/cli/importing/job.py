@@ -274,8 +274,6 @@ class ImportJob:
         partner = registry.partners.get(self._partner_id)
         if partner is None:
             raise RonganError(Reason.RESOURCE_NOT_FOUND, resource="partner")
-        if registry.opening is not None:
-            raise RonganError(Reason.WRONG_STATE, state=registry.opening.state.name)
         epoch = registry.epoch
         if self._source.epoch not in (None, epoch.number):
             raise RonganError(
