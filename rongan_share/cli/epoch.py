@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from rongan_share.cli.epoch_key import destroy_key, keys_of, make_key
 from rongan_share.cli.epoch_status import facts_of, lines_of
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
+from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason
 from rongan_share.model.epoch import EpochState
 from rongan_share.v1 import operator_service_pb2 as pb
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rongan_share.cli.connection import Connection
+
+
+_PATIENCE_NS = 60_000_000_000
+"""How long to wait for look-ups of the opening epoch."""
 
 
 @click.group(
@@ -166,7 +172,19 @@ def close(options: Options) -> None:
 
 
 def _list(hub: Connection) -> pb.ListEpochsResponse:
-    return hub.call(lambda stub: stub.ListEpochs, pb.ListEpochsRequest())
+    """Asks where epochs stand, waiting for look-ups of an opening one that are being made."""
+    end_ns = monotonic_ns() + _PATIENCE_NS
+    told = False
+    while True:
+        try:
+            return hub.call(lambda stub: stub.ListEpochs, pb.ListEpochsRequest())
+        except HubRefusalError as error:
+            if error.reason is not Reason.STALE_SNAPSHOT or monotonic_ns() > end_ns:
+                raise
+            if not told:
+                click.echo(say("epoch_look_ups"), err=True)
+            told = True
+            time.sleep(error.retry_seconds or 1.0)
 
 
 def _find(known: pb.ListEpochsResponse, state: EpochState) -> pb.Epoch | None:

@@ -102,6 +102,10 @@ EPOCHS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "partners send what lacks: rongan contribute --retoken FILE (or --waive {count})",
             "由机构补送：rongan contribute --retoken FILE（或 --waive {count}）",
         ),
+        "epoch_look_ups": (
+            "waiting for look-ups of the opening epoch, which are being made",
+            "新令牌期的索引正在建立，请稍候",
+        ),
         "opening_epoch": ("opening epoch", "开启中的令牌期"),
         "import_while_opening": (
             (
