@@ -30,6 +30,7 @@ from partner_sdk.errors import (
 )
 from partner_sdk.own_listings import OwnListing
 from partner_sdk.questions import Origin, Question
+from partner_sdk.retokens import LeftOut, NoOpeningEpochError, RetokenAck, retoken_rows
 from partner_sdk.retry import RetryPolicy
 from partner_sdk.shared import AnsweredFrame
 from partner_sdk.subjects import frame_of_subjects
@@ -57,10 +58,12 @@ __all__ = [
     "HubRefusalError",
     "InternalFaultError",
     "InvalidRequestError",
+    "LeftOut",
     "LimitExceededError",
     "Listing",
     "MeterUsage",
     "NextEpoch",
+    "NoOpeningEpochError",
     "NotAllowedError",
     "NotFoundError",
     "NotServedError",
@@ -70,6 +73,7 @@ __all__ = [
     "Quota",
     "QuotaExceededError",
     "QuotaLeft",
+    "RetokenAck",
     "RetryPolicy",
     "RowFrame",
     "SdkError",
@@ -83,4 +87,5 @@ __all__ = [
     "frame_of_subjects",
     "frames_of_rows",
     "make_key_and_request",
+    "retoken_rows",
 ]

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING
 from partner_sdk.agreements import Agreement, TokenEpoch, read_agreement
 from partner_sdk.asking import Asking
 from partner_sdk.calls import Connections
+from partner_sdk.contributions import FRAME_ROWS
 from partner_sdk.own_listings import OwnListing, list_own
 from partner_sdk.questions import Origin, Question
+from partner_sdk.retokens import Retokening
 from partner_sdk.retry import CALL_POLICY, STREAM_POLICY, RetryPolicy
 from partner_sdk.uploads import ContributionStream, Upload
 from partner_sdk.usage import Usage, read_usage
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from partner_sdk.columns import Frame, FrameAnswer, FrameMaker
     from partner_sdk.contributions import Ack, ContributionState, RowFrame
     from partner_sdk.credentials import Credentials
+    from partner_sdk.retokens import RetokenAck
+    from partner_sdk.sources.rows import ParsedRow
     from rongan_share.wire.taxonomy import Taxonomy
     from rongan_share.wire.tokens import Tokenizer
     from rongan_share.wire.vocabulary import Channel, IdentifierType, Purpose
@@ -216,6 +220,25 @@ class Client(Asking):
                 line.
         """
         return Upload(self._stream(stream_id, legal_basis_ref)).acks(frames)
+
+    def retoken(
+        self, rows: Iterable[ParsedRow], *, frame_rows: int = FRAME_ROWS
+    ) -> Iterator[RetokenAck]:
+        """Gives own listings their tokens of the epoch that is opening; yields what is done. Free.
+
+        A listing that has it already keeps it, so rows may be sent again. A row of which the hub
+        has no live listing is left out, and stops none of the others.
+
+        Args:
+            rows: Rows as they were contributed, made ready by `retoken_rows`.
+            frame_rows: Most rows of a frame, 1 to 16,384.
+
+        Raises:
+            NoOpeningEpochError: No epoch is opening, or it was promoted meanwhile.
+            HubRefusalError: The hub refused, or could not be reached.
+        """
+        stream = self._stream(os.urandom(TOKEN_BYTES), "")
+        return Retokening(stream, frame_rows=frame_rows).acks(rows)
 
     def contribution_state(self, stream_id: bytes) -> ContributionState:
         """Asks how far a stream of contributions came."""

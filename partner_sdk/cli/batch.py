@@ -51,6 +51,7 @@ def batch(
     """Asks about the rows in order and writes the output whole or not at all."""
     verify_output(output, source=file)
     answer: FrameAnswer | None = None
+    epochs: set[int] = set()
     with (
         settings.connect() as client,
         whole_file(output) as opened,
@@ -67,14 +68,20 @@ def batch(
             detail=DetailLevel[detail],
         ):
             chunk = asked.take()
+            epochs.add(answer.epoch)
             writer.write(chunk, answer, has_subjects=asked.has_subjects)
             advance(sum(len(subject.rows) for subject in chunk.subjects))
         writer.write(asked.rest(), None, has_subjects=asked.has_subjects)
-    _show_summary(settings, output, tally=writer.tally, answer=answer)
+    _show_summary(settings, output, tally=writer.tally, answer=answer, epochs=sorted(epochs))
 
 
 def _show_summary(
-    settings: Settings, output: Path, *, tally: Tally, answer: FrameAnswer | None
+    settings: Settings,
+    output: Path,
+    *,
+    tally: Tally,
+    answer: FrameAnswer | None,
+    epochs: list[int],
 ) -> None:
     lines, facts = _tally_lines(tally), _tally_facts(tally)
     if answer is not None:
@@ -82,6 +89,9 @@ def _show_summary(
         if answer.not_granted.categories:
             lines.append(("not_granted", " ".join(answer.not_granted.categories)))
         lines.append(("quota", quota_line(answer.quota_left)))
+        if len(epochs) > 1:
+            lines.append(("epochs", " ".join(map(str, epochs))))
+        facts["epochs"] = epochs
         facts["coverage"] = list(answer.coverage.categories)
         facts["not_granted"] = list(answer.not_granted.categories)
         facts["list_sequence"] = answer.list_sequence

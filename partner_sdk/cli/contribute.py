@@ -16,6 +16,7 @@ from partner_sdk.cli.messages import say
 from partner_sdk.cli.ofac_summary import ofac_facts, ofac_lines, write_skipped
 from partner_sdk.cli.progress import progress
 from partner_sdk.cli.questions import quota_facts, quota_line
+from partner_sdk.cli.retoken import retoken
 from partner_sdk.cli.settings import Settings, example, json_option
 from partner_sdk.cli.upload_state import (
     UploadState,
@@ -147,7 +148,10 @@ class Totals:
 
 @click.command(
     help=say("help.contribute"),
-    epilog=example("rongan contribute examples/ofac/sdn.csv --source ofac"),
+    epilog=example(
+        "rongan contribute examples/ofac/sdn.csv --source ofac",
+        "rongan contribute listings.csv --retoken",
+    ),
 )
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
@@ -170,6 +174,7 @@ class Totals:
     help=say("help.frame_rows"),
 )
 @click.option("--restart", is_flag=True, help=say("help.restart"))
+@click.option("--retoken", "retokens", is_flag=True, help=say("help.retoken"))
 @click.option(
     "--severity", type=click.Choice(list("1234")), default=None, help=say("help.severity")
 )
@@ -190,6 +195,7 @@ def contribute(
     dry_run: bool,
     frame_rows: int,
     restart: bool,
+    retokens: bool,
     severity: str | None,
     alt: Path | None,
     legal_basis_ref: str,
@@ -200,10 +206,15 @@ def contribute(
         raise click.UsageError("--severity, --alt, --skipped: --source ofac")
     if (mapping or explain) and (kind == "ofac" or (mapping and explain)):
         raise click.UsageError(say("bad_mapping_use"))
+    if retokens and (explain or dry_run or skipped or legal_basis_ref):
+        raise click.UsageError(say("bad_retoken_use"))
     if explain:
         show_guess(settings, file, format_name=kind)
         return
     source = Source.of(file, kind, severity or "", mapping=mapping, alias_file=alt)
+    if retokens:
+        retoken(settings, source, frame_rows=frame_rows, restart=restart)
+        return
     offline = dry_run and not settings.hub
     with file_lock(file), nullcontext() if offline else settings.connect() as client:
         limits = _limits(client, legal_basis_ref) if client and dry_run else None

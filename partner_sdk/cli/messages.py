@@ -6,11 +6,14 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from partner_sdk.cli.retoken_messages import RETOKEN_TEXTS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        **RETOKEN_TEXTS,
         "help": (
             "Asks a hub for verdicts and shares listings with it.",
             "向风险信息共享中心查询、报送风险名单。",

@@ -88,9 +88,9 @@ def print_lines(labelled: Sequence[tuple[str, object]]) -> None:
         click.echo(f"{label}{' ' * (width - _width(label))}  {text}".rstrip())
 
 
-def example(line: str) -> str:
+def example(*lines: str) -> str:
     """Makes the last paragraph of a command's help."""
-    return f"\b\n{say('example')}\n  {line}"
+    return "\n  ".join((f"\b\n{say('example')}", *lines))
 
 
 def _width(text: str) -> int:

@@ -102,11 +102,19 @@ def save_state(file: Path, state: UploadState) -> None:
     Raises:
         OSError: The folder cannot be written.
     """
-    path = state_path(file)
+    save_facts(state_path(file), asdict(state))
+
+
+def save_facts(path: Path, facts: dict[str, object]) -> None:
+    """Writes a file of state durably, whole or not at all.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
     draft = path.with_name(f"{path.name}.new")
     try:
         with draft.open("w", encoding="utf-8") as opened:
-            json.dump(asdict(state), opened, indent=1)
+            json.dump(facts, opened, indent=1)
             opened.flush()
             os.fsync(opened.fileno())
         draft.replace(path)
