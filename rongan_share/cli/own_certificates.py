@@ -37,7 +37,7 @@ def rotate(options: Options, *, names: tuple[str, ...]) -> None:
             holder_kind=pb.HOLDER_KIND_HUB, host_names=names, request_der=pair.prepare()
         )
         answer = _replace(pair, hub, request)
-    _show(options, answer, {"hosts": " ".join(names)}, pair)
+    _show(options, answer, {"hosts": " ".join(names)}, pair=pair)
 
 
 @click.command(
@@ -58,7 +58,7 @@ def renew(options: Options) -> None:
                 request_der=pair.prepare(),
             )
             answer = _replace(pair, hub, request)
-    _show(options, answer, {"operator": options.operator}, pair)
+    _show(options, answer, {"operator": options.operator}, pair=pair)
 
 
 def _replace(
@@ -70,7 +70,7 @@ def _replace(
 
 
 def _show(
-    options: Options, answer: pb.IssueCertificateResponse, holder: dict[str, str], pair: KeyPair
+    options: Options, answer: pb.IssueCertificateResponse, holder: dict[str, str], *, pair: KeyPair
 ) -> None:
     issued = answer.certificate
     facts = {

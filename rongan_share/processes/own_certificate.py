@@ -102,7 +102,7 @@ class OwnCertificate:
             _commit(committer, INTENDED, intended)
             signed = self._signer.sign(intended.issuance_id)
             issued, certificate = register(intended, signed, issuer_der=issuer_der)
-            _commit(committer, REGISTERED, issued, certificate)
+            _commit(committer, REGISTERED, issued, certificate=certificate)
         finally:
             committer.stop()
         return issued
@@ -123,7 +123,11 @@ def host_names(leaf: x509.Certificate) -> tuple[str, ...]:
 
 
 def _commit(
-    committer: Committer, method: str, issuance: Issuance, certificate: Certificate | None = None
+    committer: Committer,
+    method: str,
+    issuance: Issuance,
+    *,
+    certificate: Certificate | None = None,
 ) -> None:
     """Commits a version of an issuance with its entry, and the certificate if there is one."""
     write_issuance = put_issuance(issuance)
