@@ -127,4 +127,8 @@ def test_compose_agrees_with_the_image() -> None:
     assert f'user: "{only("USER")}"\n' in compose
     assert f'- "{only("EXPOSE")}:{only("EXPOSE")}"\n' in compose
     assert "    read_only: true\n" in compose
-    assert re.findall(r"target: (\S+)", compose) == ["/hub/home", "/hub/home/data"]
+    assert re.findall(r"target: (\S+)", compose) == [
+        "/hub/home",
+        "/hub/home/pki",
+        "/hub/home/data",
+    ]

@@ -7,7 +7,7 @@ are gRPC's own, so that tests see statuses as any client would.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ class HubUnderTest:
             found_hub(home, plan, clock)
         self.pki = TestPki(Hierarchy(home), now=clock.now())
         self._channels: list[grpc.Channel] = []
+        self._signers = ExitStack()
         self.start()
         self.alice = self.operator("alice")
         self.bob = self.operator("bob")
@@ -118,16 +119,17 @@ class HubUnderTest:
         self.hub.start()
 
     def start_signer(self) -> None:
-        """Starts what signs certificates, in a thread."""
+        """Starts what signs certificates, in a thread; one of a hub that was stopped ends."""
+        self._signers.close()
         self.signer = SignerServer(self.settings, self.hub.ledger, self.clock)
-        self.signer.start()
+        self._signers.enter_context(self.signer)
 
     def stop(self) -> None:
         """Stops it and closes every channel."""
         for channel in self._channels:
             channel.close()
         self._channels.clear()
-        self.signer.stop()
+        self._signers.close()
         self.hub.stop(grace_seconds=0.5)
 
     def restart(self) -> None:
