@@ -248,7 +248,7 @@ class OperatorServiceServicer(object):
     def IssueCertificate(self, request, context):
         """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
         that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
-        SIGNER_UNAVAILABLE.
+        PARTNER_TERMINATED; SIGNER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -88,7 +88,7 @@ class OperatorServiceStub:
     IssueCertificate: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.IssueCertificateRequest, _operator_service_pb2.IssueCertificateResponse]
     """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
     that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
-    SIGNER_UNAVAILABLE.
+    PARTNER_TERMINATED; SIGNER_UNAVAILABLE.
     """
     ListCertificates: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]
     """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
@@ -179,7 +179,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     IssueCertificate: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.IssueCertificateRequest, _operator_service_pb2.IssueCertificateResponse]  # type: ignore[assignment]
     """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
     that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
-    SIGNER_UNAVAILABLE.
+    PARTNER_TERMINATED; SIGNER_UNAVAILABLE.
     """
     ListCertificates: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]  # type: ignore[assignment]
     """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
@@ -345,7 +345,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_operator_service_pb2.IssueCertificateResponse, _abc.Awaitable[_operator_service_pb2.IssueCertificateResponse]]:
         """IssueCertificate has a certificate signed and makes it known. REQUEST_MALFORMED for a request
         that cannot be signed or a holder that does not fit; RESOURCE_NOT_FOUND for an unknown holder;
-        SIGNER_UNAVAILABLE.
+        PARTNER_TERMINATED; SIGNER_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
