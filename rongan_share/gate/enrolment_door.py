@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -47,9 +47,13 @@ class EnrolmentDoor:
     Args:
         in_all: Over all addresses.
         per_address: From one address.
+        ticks: A clock that never goes back, in nanoseconds.
     """
 
-    def __init__(self, in_all: Rate, per_address: Rate) -> None:
+    def __init__(
+        self, in_all: Rate, per_address: Rate, *, ticks: Callable[[], int] = monotonic_ns
+    ) -> None:
+        self._ticks = ticks
         self._in_all = in_all
         self._per_address = per_address
         self._whole_ns = 0
@@ -72,7 +76,7 @@ class EnrolmentDoor:
         with self._lock:
             if self._under_way[name] >= UNDER_WAY_PER_ADDRESS:
                 raise _too_many("calls", UNDER_WAY_PER_ADDRESS, 0.1)
-            self._spend(name, monotonic_ns())
+            self._spend(name, self._ticks())
             self._under_way[name] += 1
         try:
             yield self._turns

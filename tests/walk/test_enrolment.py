@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import grpc
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from rongan_share.ledger.environment import Table
@@ -17,8 +20,17 @@ from rongan_share.v1 import agreement_service_pb2 as agreement_pb
 from rongan_share.v1 import certificate_service_pb2 as pb
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from rongan_share.wire.trust_bundle import digest_of, verify_pinned
-from tests.support.hub import HubUnderTest, refusal
-from tests.walk.asking import Refused, advance, check, entries_from, fresh, log_size, refused
+from tests.support.hub import HubUnderTest, refusal, running_hub
+from tests.walk.asking import (
+    TIMEOUT,
+    Refused,
+    advance,
+    check,
+    entries_from,
+    fresh,
+    log_size,
+    refused,
+)
 from tests.walk.enrolling import (
     REFUSED,
     enroll,
@@ -187,3 +199,53 @@ def test_no_certificate_changes_who_enrols(hub: HubUnderTest) -> None:
     leaf = x509.load_der_x509_certificate(answer.chain_der[0])
     assert second.facts["serial"] == f"{leaf.serial_number:x}"
     assert leaf.fingerprint(hashes.SHA256()) == certificates_of(hub, "en-tls")[0].fingerprint
+
+
+def test_root_is_found_by_its_digest(hub: HubUnderTest) -> None:
+    """A client without a root finds it in the handshake, and then trusts that one alone."""
+    answer = hub.alice.operators.CreateEnrolment(
+        operator_pb.CreateEnrolmentRequest(partner_id="hub")
+    )
+    shown = shown_chain(hub.hub.enrolment_port)
+    found = [each for each in shown if digest_of(each) == answer.root_digest]
+    assert len(shown) == 3
+    [root] = found
+    pem = x509.load_der_x509_certificate(root).public_bytes(serialization.Encoding.PEM)
+    hub.create_partner("en-pin")
+    secret = secret_for(hub, "en-pin")
+    by = hub.enrolling(pem)
+    assert enroll(hub, "en-pin", secret, key=new_key(), by=by).chain_der
+
+
+def shown_chain(port: int) -> list[bytes]:
+    """Returns the certificates that a listener shows, DER, unverified."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as plain,
+        context.wrap_socket(plain) as secured,
+    ):
+        assert secured.version() == "TLSv1.3"
+        return [
+            ssl.PEM_cert_to_DER_cert(each.public_bytes())
+            for each in secured._sslobj.get_unverified_chain()  # type: ignore[attr-defined]
+        ]
+
+
+def test_flood_is_refused_and_counted(tmp_path: Path) -> None:
+    """Whoever asks too often is told when to come again, and each refusal is in the log."""
+    with running_hub(tmp_path / "home") as hub:
+        settings = hub.home / "hub.toml"
+        lines = settings.read_text().replace(
+            "[keys]", "enrolments_per_address = 1\nenrolment_burst_per_address = 3\n\n[keys]"
+        )
+        settings.write_text(lines)
+        hub.restart()
+        ask = partial(enroll, hub, "x", bytes(32), key=new_key(), by=hub.enrolling())
+        answers = [told(ask) for _ in range(5)]
+        limit = Refused("RESOURCE_EXHAUSTED", "TOO_MANY_CALLS", {"limit": "address", "most": "3"})
+        assert answers[0] == REFUSED
+        assert answers[-1] == limit
+        decisions = [each.decision for each in hub.entries() if each.kind == "REFUSAL"]
+        assert decisions == [answer.reason for answer in answers]
