@@ -26,6 +26,20 @@ CERTIFICATES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Where partners will get their first certificate; nowhere if left out.",
             "机构首次领取证书的监听地址；缺省则不开放。",
         ),
+        "help.cert_enrolment": (
+            "Makes the string with which partner ID gets its first certificate, within 24 hours.",
+            "生成机构 ID 首次领取证书所用的登记串，24 小时内有效。",
+        ),
+        "help.enrolment_out": (
+            "Write the string to a new file that only its owner may read; else it is printed.",
+            "将登记串写入仅属主可读的新文件；缺省则直接显示。",
+        ),
+        "enrolment": ("enrolment string", "登记串"),
+        "partner_runs": ("the partner runs", "机构执行"),
+        "give_enrolment": (
+            "Give the string to the partner by a way that nobody else can read.",
+            "请以他人无法读取的方式将登记串交给机构。",
+        ),
         "enrolling": ("enrolling on {address}", "证书领取服务已运行于 {address}"),
         "help.days": ("Within how many days.", "多少天之内。"),
         "tls_generation": ("listener's files taken up", "监听证书加载次数"),

@@ -16,6 +16,7 @@ from rongan_share.cli.cert import cert
 from rongan_share.cli.certificate_lists import expiring, list_certificates
 from rongan_share.cli.doctor.command import doctor
 from rongan_share.cli.epoch import epoch
+from rongan_share.cli.enrolment import enrolment
 from rongan_share.cli.health import health
 from rongan_share.cli.import_listings import import_listings
 from rongan_share.cli.init import init
@@ -60,7 +61,7 @@ for command in (
     import_listings,
 ):
     rongan_hub.add_command(command)
-for verb in (list_certificates, expiring):
+for verb in (list_certificates, expiring, enrolment):
     cert.add_command(verb)
 
 

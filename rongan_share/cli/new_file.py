@@ -19,8 +19,12 @@ _PUBLIC_MODE = 0o644
 
 
 @contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, mode: int = _PUBLIC_MODE) -> Iterator[BinaryIO]:
     """Opens a draft that takes the file's name when the block ends well.
+
+    Args:
+        path: The file.
+        mode: Its mode; until it has its name, nobody else may read it.
 
     Raises:
         RefusedHereError: Something stands there already; it could be a key.
@@ -33,7 +37,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     try:
         with os.fdopen(descriptor, "wb") as opened:
             yield opened
-            os.fchmod(opened.fileno(), _PUBLIC_MODE)
+            os.fchmod(opened.fileno(), mode)
             opened.flush()
             os.fsync(opened.fileno())
         # Unlike a rename, a link never replaces what was made there meanwhile.
