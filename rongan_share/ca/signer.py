@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rongan_share.ca.hierarchy import IssuerFiles
 from rongan_share.ca.issue import issue_leaf
+from rongan_share.ca.kept_issuer import KeptIssuer
 from rongan_share.ca.revocation import Revoked, make_revocation_list
 from rongan_share.clock import instant_of, nanoseconds
 from rongan_share.ledger.counters import get_generation
@@ -64,8 +65,10 @@ class Signer:
 
     def __init__(self, settings: Settings, ledger: Ledger, clock: Clock) -> None:
         tls, signer = settings.tls, settings.signer
-        self._clients = IssuerFiles(tls.client_intermediate, tls.client_intermediate_key).load()
-        self._hubs = IssuerFiles(signer.hub_intermediate, signer.hub_intermediate_key).load()
+        self._clients = KeptIssuer(
+            IssuerFiles(tls.client_intermediate, tls.client_intermediate_key)
+        )
+        self._hubs = KeptIssuer(IssuerFiles(signer.hub_intermediate, signer.hub_intermediate_key))
         self._trust_domain = settings.trust_domain
         self._ledger = ledger
         self._clock = clock
@@ -106,7 +109,7 @@ class Signer:
                 and each.holder_kind is not HolderKind.HUB
                 and each.not_after_ns >= nanoseconds(now)
             ]
-        return make_revocation_list(self._clients, revoked, now=now)
+        return make_revocation_list(self._clients.current(), revoked, now=now)
 
     def _current(self, txn: Transaction) -> Registry:
         with self._lock:
@@ -149,7 +152,7 @@ class Signer:
         return leaf.public_bytes(Encoding.DER)
 
     def _issuer(self, kind: HolderKind) -> Issuer:
-        return self._hubs if kind is HolderKind.HUB else self._clients
+        return (self._hubs if kind is HolderKind.HUB else self._clients).current()
 
 
 def _verify_holder(issuance: Issuance, registry: Registry) -> None:

@@ -101,7 +101,7 @@ class OwnCertificate:
         try:
             _commit(committer, INTENDED, intended)
             signed = self._signer.sign(intended.issuance_id)
-            issued, certificate = register(intended, signed, issuer_der=issuer_der)
+            issued, certificate = register(intended, signed, issuers=[issuer_der])
             _commit(committer, REGISTERED, issued, certificate=certificate)
         finally:
             committer.stop()

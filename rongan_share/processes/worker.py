@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
-from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_health.v1 import health, health_pb2
 
 from rongan_share import __version__
@@ -33,11 +32,8 @@ from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.processes.column_folder import ColumnSets, KeyAtHand
 from rongan_share.processes.enrolment_listener import EnrolmentListener
 from rongan_share.processes.epoch_keys import EpochKeys
-from rongan_share.processes.listener import (
-    ListenerCredentials,
-    ListenerFiles,
-    load_certificate,
-)
+from rongan_share.processes.issuers import Issuers
+from rongan_share.processes.listener import ListenerCredentials, ListenerFiles
 from rongan_share.processes.signing import SignerClient
 from rongan_share.processes.trust_files import revocation_lists, trust_bundle
 from rongan_share.services.hub import HubFacts
@@ -198,8 +194,6 @@ class Worker:
         with self._ledger.read() as txn:
             hub_id = get_hub_id(txn)
         signer = self._settings.signer
-        issuer = load_certificate(self._settings.tls.client_intermediate)
-        hub_issuer = load_certificate(signer.hub_intermediate)
         return HubFacts(
             hub_id=hub_id,
             version=__version__,
@@ -210,8 +204,7 @@ class Worker:
             cipher=key.cipher,
             side_keys=key.side_keys,
             epoch_key=epoch_keys.read,
-            client_issuer_der=issuer.public_bytes(Encoding.DER),
-            hub_issuer_der=hub_issuer.public_bytes(Encoding.DER),
+            issuers=Issuers(self._settings).of,
             sign=SignerClient(signer.socket).sign,
             used_bytes=self._ledger.used_bytes,
             tls=self._tls.refresh,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.ledger.side_keys import SideKeys
+    from rongan_share.model.partner import HolderKind
     from rongan_share.v1.certificate_service_pb2 import SignedTrustBundle
     from rongan_share.wire.taxonomy import Taxonomy
 
@@ -44,8 +45,7 @@ class HubFacts:
         cipher: Its key over tokens at rest.
         side_keys: Its keys over nonces and digests at rest.
         epoch_key: Reads the key of an epoch by number.
-        client_issuer_der: The intermediate that signs client certificates, DER.
-        hub_issuer_der: The intermediate that signs hubs' certificates, DER.
+        issuers: Names the authorities whose certificates are taken for a kind of holders, DER.
         sign: Has the signer sign an issuance that is durable, by its id; returns the leaf, DER.
         used_bytes: Tells the size of the ledger's file.
         tls: Looks at the main listener's files, and says how they stand.
@@ -62,8 +62,7 @@ class HubFacts:
     cipher: TokenCipher
     side_keys: SideKeys
     epoch_key: Callable[[int], bytes]
-    client_issuer_der: bytes
-    hub_issuer_der: bytes
+    issuers: Callable[[HolderKind], tuple[bytes, ...]]
     sign: Callable[[str], bytes]
     used_bytes: Callable[[], int]
     tls: Callable[[], TlsState]

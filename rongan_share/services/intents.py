@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -90,7 +90,7 @@ def goes_on(issuance: Issuance, now: datetime) -> bool:
 
 
 def register(
-    issuance: Issuance, leaf_der: bytes, *, issuer_der: bytes
+    issuance: Issuance, leaf_der: bytes, *, issuers: Iterable[bytes]
 ) -> tuple[Issuance, Certificate]:
     """Takes what was signed, if it is what was intended; returns both as they are to be written.
 
@@ -99,24 +99,22 @@ def register(
     """
     try:
         leaf = x509.load_der_x509_certificate(leaf_der)
-        leaf.verify_directly_issued_by(x509.load_der_x509_certificate(issuer_der))
         spki = leaf.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        given = (
+        given: tuple[object, ...] = (
             f"{leaf.serial_number:x}",
             hashlib.sha256(spki).digest(),
             nanoseconds(leaf.not_valid_before_utc),
             nanoseconds(leaf.not_valid_after_utc),
         )
-    except (ValueError, TypeError, InvalidSignature):
-        _log.error("the signer gave no certificate of ours issuance=%s", issuance.issuance_id)
-        raise RonganError(Reason.SIGNER_UNAVAILABLE) from None
+    except ValueError:
+        given = ()
     wanted = (
         issuance.serial_hex,
         issuance.key.spki_digest,
         issuance.not_before_ns,
         issuance.not_after_ns,
     )
-    if given != wanted:
+    if given != wanted or issuer_among(issuers, leaf_der) is None:
         _log.error("the signer gave another certificate issuance=%s", issuance.issuance_id)
         raise RonganError(Reason.SIGNER_UNAVAILABLE)
     certificate = Certificate(
@@ -131,6 +129,18 @@ def register(
     )
     issued = msgspec.structs.replace(issuance, state=IssuanceState.ISSUED, certificate_der=leaf_der)
     return issued, certificate
+
+
+def issuer_among(issuers: Iterable[bytes], leaf_der: bytes) -> bytes | None:
+    """Returns which authority signed a certificate, DER; None if it was none of them."""
+    leaf = x509.load_der_x509_certificate(leaf_der)
+    for issuer_der in issuers:
+        try:
+            leaf.verify_directly_issued_by(x509.load_der_x509_certificate(issuer_der))
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return issuer_der
+    return None
 
 
 def put_issuance(issuance: Issuance) -> Write:

@@ -34,6 +34,7 @@ from rongan_share.services.intents import (
     goes_on,
     intend,
     issuance_facts,
+    issuer_among,
     put_issuance,
     register,
 )
@@ -125,7 +126,7 @@ def issue(call: Call, order: Order) -> Outcome:
             raise malformed("request_der", _SHUT_OUT)
     elif known is not None and known.state is IssuanceState.ISSUED:
         issued = _issued_before(call, known)
-        if _told_again(issued.certificate, known, call.now):
+        if issued is not None and _told_again(issued.certificate, known, call.now):
             return _tell(call, order, known, issued=issued)
     # Peers judge certificates by the machine's clock, however far ahead a rehearsal sets the hub's.
     now = call.now - timedelta(seconds=max(0, call.hub.clock_offset_seconds))
@@ -167,19 +168,15 @@ def verify_holder(call: Call, order: Order) -> None:
         raise malformed("host_names", str(error)) from None
 
 
-def issuer_of(call: Call, kind: HolderKind) -> bytes:
-    """Returns the authority that signs a kind of holders, DER."""
-    return call.hub.hub_issuer_der if kind is HolderKind.HUB else call.hub.client_issuer_der
-
-
 def _signing(
     call: Call, order: Order, issuance: Issuance
 ) -> Callable[[], Callable[[Call], Outcome]]:
     """Returns what is to follow the intent: the signature, and then the registration."""
-    sign, issuer_der = call.hub.sign, issuer_of(call, order.holder_kind)
+    sign, issuers = call.hub.sign, call.hub.issuers
 
     def then() -> Callable[[Call], Outcome]:
-        issued, certificate = register(issuance, sign(issuance.issuance_id), issuer_der=issuer_der)
+        leaf_der = sign(issuance.issuance_id)
+        issued, certificate = register(issuance, leaf_der, issuers=issuers(order.holder_kind))
         certificate = msgspec.structs.replace(certificate, state=order.state, follows=order.follows)
         return lambda later: _register(later, order, issued, certificate=certificate)
 
@@ -196,8 +193,13 @@ def _register(call: Call, order: Order, issuance: Issuance, *, certificate: Cert
         raise malformed("request_der", _SHUT_OUT)
     if known.state is IssuanceState.ISSUED:
         # The same request was asked at the same time, and that one was faster.
-        return _tell(call, order, known, issued=_issued_before(call, known))
-    chain = issuance.certificate_der, issuer_of(call, order.holder_kind)
+        told = _issued_before(call, known)
+        if told is None:
+            raise RonganError(Reason.SIGNER_UNAVAILABLE)
+        return _tell(call, order, known, issued=told)
+    chain = _chain_of(call, issuance)
+    if chain is None:
+        raise RonganError(Reason.SIGNER_UNAVAILABLE)
     issued = Issued(certificate=certificate, chain_der=chain, repeated=False)
     return Outcome(
         answer=order.answer(call, issued),
@@ -224,14 +226,22 @@ def _tell(call: Call, order: Order, issuance: Issuance, *, issued: Issued) -> Ou
     )
 
 
-def _issued_before(call: Call, issuance: Issuance) -> Issued:
-    """Finds the certificate of an issuance."""
+def _issued_before(call: Call, issuance: Issuance) -> Issued | None:
+    """Finds the certificate of an issuance; None if no authority that is trusted signed it."""
     certificate = _certificate_of(call, issuance)
     if certificate is None:
         # Decided on a registry that is older than the issuance, so it is decided again.
         raise RonganError(Reason.SIGNER_UNAVAILABLE)
-    chain = issuance.certificate_der, issuer_of(call, issuance.key.holder_kind)
+    chain = _chain_of(call, issuance)
+    if chain is None:
+        return None
     return Issued(certificate=certificate, chain_der=chain, repeated=True)
+
+
+def _chain_of(call: Call, issuance: Issuance) -> tuple[bytes, bytes] | None:
+    issuers = call.hub.issuers(issuance.key.holder_kind)
+    issuer_der = issuer_among(issuers, issuance.certificate_der)
+    return None if issuer_der is None else (issuance.certificate_der, issuer_der)
 
 
 def _shut_out(call: Call, issuance: Issuance) -> bool:
