@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 import time
@@ -11,15 +10,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 
+from partner_sdk.channels import ChannelSet, HeldStream, Stubs, dial_channels
 from partner_sdk.errors import ClientBusyError, from_rpc_error
 from partner_sdk.retry import CALL_POLICY, Failure, RetryPolicy, decide_wait
-from rongan_share.v1.agreement_service_pb2_grpc import AgreementServiceStub
-from rongan_share.v1.contribution_service_pb2_grpc import ContributionServiceStub
-from rongan_share.v1.verdict_service_pb2_grpc import VerdictServiceStub
 from rongan_share.wire.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from partner_sdk.credentials import Credentials
 
@@ -29,18 +26,6 @@ AnswerT = TypeVar("AnswerT")
 CALLS_IN_FLIGHT = 64
 """Unary calls of one client under way at once. A server refuses what exceeds its own cap of
 streams on a connection, so the surplus waits here instead."""
-
-_CHANNEL_OPTIONS = (
-    # Without a pool of its own each channel would share one connection, and so one worker of the
-    # hub.
-    ("grpc.use_local_subchannel_pool", 1),
-    # The default of 1 s is longer than all waits of a call together: its later tries would never
-    # dial.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    # Retries are decided in retry.py alone.
-    ("grpc.enable_retries", 0),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +43,6 @@ class Timing:
     random: Callable[[], float] = random.random
 
 
-class Stubs:
-    """The services of a hub over one channel."""
-
-    def __init__(self, channel: grpc.Channel) -> None:
-        self.verdict = VerdictServiceStub(channel)
-        self.contribution = ContributionServiceStub(channel)
-        self.agreement = AgreementServiceStub(channel)
-
-
 class Connections:
     """The channels of one client; calls take turns on them."""
 
@@ -78,9 +54,10 @@ class Connections:
         timing: Timing | None = None,
         calls_in_flight: int = CALLS_IN_FLIGHT,
     ) -> None:
-        self._channels = tuple(channels)
-        self._turn = itertools.cycle([Stubs(channel) for channel in channels])
-        self._turn_lock = threading.Lock()
+        self._current = ChannelSet(channels)
+        self._swap_lock = threading.Lock()
+        self._old: list[ChannelSet] = []
+        self._closed = False
         self._places = threading.BoundedSemaphore(calls_in_flight)
         self.policy = policy
         self.timing = timing or Timing()
@@ -97,16 +74,57 @@ class Connections:
             count: How many connections, from 1.
             policy: How patient unary calls are.
         """
-        secret = credentials.for_channel()
-        channels = [
-            grpc.secure_channel(target, secret, options=_CHANNEL_OPTIONS) for _ in range(count)
-        ]
-        return cls(channels, policy=policy)
+        return cls(dial_channels(target, credentials, count=count), policy=policy)
 
-    def take(self) -> Stubs:
-        """Takes the services of the connection whose turn it is."""
-        with self._turn_lock:
-            return next(self._turn)
+    @property
+    def channels(self) -> ChannelSet:
+        """The channels that new calls and new streams take."""
+        return self._current
+
+    def swap(self, channels: Sequence[grpc.Channel]) -> None:
+        """Lets new calls and new streams take other channels.
+
+        No call fails by it: those under way end where they began, and then their channels are
+        closed.
+        """
+        new = ChannelSet(channels)
+        with self._swap_lock:
+            if self._closed:
+                new.close()
+                return
+            old, self._current = self._current, new
+            self._old = [kept for kept in self._old if not kept.closed]
+            self._old.append(old)
+        old.retire()
+
+    def stream(
+        self,
+        method: Callable[[Stubs], grpc.StreamStreamMultiCallable[RequestT, AnswerT]],
+        requests: Iterator[RequestT],
+        *,
+        timeout_seconds: float,
+    ) -> HeldStream[AnswerT]:
+        """Opens a stream; its channel is not closed before it ends or is cancelled.
+
+        Args:
+            method: Picks the RPC.
+            requests: Drawn by a thread of gRPC.
+            timeout_seconds: When it ends at the latest.
+        """
+        channels, stubs = self._hold()
+        try:
+            answers = method(stubs)(requests, timeout=timeout_seconds)
+        except BaseException:
+            channels.release()
+            raise
+        return HeldStream(answers, channels)
+
+    def _hold(self) -> tuple[ChannelSet, Stubs]:
+        while True:
+            channels = self._current
+            stubs = channels.hold()
+            if stubs is not None:
+                return channels, stubs
 
     def call(
         self,
@@ -148,10 +166,13 @@ class Connections:
         while True:
             attempt += 1
             left = max(deadline - self.timing.monotonic(), 0.001)
+            channels, stubs = self._hold()
             try:
-                return method(self.take())(request, timeout=left)
+                return method(stubs)(request, timeout=left)
             except grpc.RpcError as error:
                 refused = from_rpc_error(error)
+            finally:
+                channels.release()
             failure = Failure(
                 attempt,
                 refused.code,
@@ -168,5 +189,8 @@ class Connections:
 
     def close(self) -> None:
         """Closes every connection; calls under way end with UNAVAILABLE."""
-        for channel in self._channels:
-            channel.close()
+        with self._swap_lock:
+            self._closed = True
+            every = [*self._old, self._current]
+        for channels in every:
+            channels.close()

@@ -149,7 +149,9 @@ class ContributionStream:
     def _connect(
         self, requests: Iterator[ContributeRequest], seconds: float
     ) -> AnswerStream[ContributeResponse]:
-        return self._connections.take().contribution.Contribute(requests, timeout=seconds)
+        return self._connections.stream(
+            lambda stubs: stubs.contribution.Contribute, requests, timeout_seconds=seconds
+        )
 
 
 class Upload:

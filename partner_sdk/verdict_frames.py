@@ -120,7 +120,9 @@ class Batch:
     def _connect(
         self, requests: Iterator[StreamVerdictsRequest], seconds: float
     ) -> AnswerStream[StreamVerdictsResponse]:
-        return self._connections.take().verdict.StreamVerdicts(requests, timeout=seconds)
+        return self._connections.stream(
+            lambda stubs: stubs.verdict.StreamVerdicts, requests, timeout_seconds=seconds
+        )
 
     def _sent(
         self, epoch: TokenEpoch, source: Iterator[tuple[int, Frame | FrameMaker]]

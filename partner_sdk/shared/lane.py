@@ -188,14 +188,20 @@ class Lane:
 
     def _one_stream(self) -> Refusal | SdkError | None:
         """Runs one stream to its end; returns why it failed, or None if it did not."""
-        stream = LaneStream(self._timing.monotonic() + _FRESH_SECONDS)
+        fresh_until = self._timing.monotonic() + _FRESH_SECONDS
+        stream = LaneStream(fresh_until, self._connections.channels)
         with self._lock:
             if self._ended:
                 return None
             self._stream = stream
         try:
-            stub = self._connections.take().verdict
-            stream.begin(stub.StreamVerdicts(self._requests(stream), timeout=STREAM_SECONDS))
+            stream.begin(
+                self._connections.stream(
+                    lambda stubs: stubs.verdict.StreamVerdicts,
+                    self._requests(stream),
+                    timeout_seconds=STREAM_SECONDS,
+                )
+            )
             for message in stream.answers():
                 self._settle(message)
         except grpc.RpcError as error:
@@ -213,6 +219,9 @@ class Lane:
                 stream.cancel()
                 self._changed.notify_all()
         with self._lock:
+            if stream.complete and not self._line.unanswered:
+                # How it ends after that changes nothing; who waits goes on over the next one.
+                return None
             count_sends(self._line.unanswered, stream.drawn, refusal)
         return refusal
 
@@ -254,7 +263,8 @@ class Lane:
         with self._lock:
             while not (stream.over or self._ended):
                 now = self._timing.monotonic()
-                if now >= stream.fresh_until or (self._line.idle and now >= idle_until):
+                stream.complete = stream.takes_no_more(now)
+                if stream.complete or (self._line.idle and now >= idle_until):
                     return None
                 if self._line.ready:
                     sent = self._take()
