@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from partner_sdk.clock import utc_now
+from partner_sdk.directory import CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE, CredentialsDirectory
 from partner_sdk.errors import SdkError
 
 if TYPE_CHECKING:
@@ -31,14 +33,14 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
-CERTIFICATE_FILE = "certificate.pem"
-"""The partner's certificate, followed by its intermediates."""
-
-KEY_FILE = "key.pem"
-"""The partner's private key, readable by its owner alone."""
-
-ROOTS_FILE = "roots.pem"
-"""The roots by which the hub is recognised."""
+__all__ = [
+    "CERTIFICATE_FILE",
+    "KEY_FILE",
+    "ROOTS_FILE",
+    "Credentials",
+    "CredentialsCause",
+    "CredentialsError",
+]
 
 _SHORTEST_RSA_BITS = 2048
 _OPEN_MODE = stat.S_IRWXG | stat.S_IRWXO
@@ -81,18 +83,25 @@ class Credentials:
 
     Attributes:
         identity: The URI name of the certificate, which says who the caller is.
+        start_time: From when on the certificate is valid.
         expiry_time: Until when the certificate is valid.
+        roots_pem: The roots by which the hub is recognised.
+        directory: Where they were loaded from, or None: from single files or from memory.
     """
 
     identity: str
+    start_time: datetime
     expiry_time: datetime
+    roots_pem: bytes = field(repr=False)
     _chain_pem: bytes = field(repr=False)
     _key_pem: bytes = field(repr=False)
-    _roots_pem: bytes = field(repr=False)
+    directory: Path | None = None
 
     @classmethod
     def from_directory(cls, directory: Path | str, *, now: datetime | None = None) -> Credentials:
         """Loads ``certificate.pem``, ``key.pem`` and ``roots.pem``.
+
+        A replacement of the files that a crash cut short is completed first.
 
         Args:
             directory: Where they are.
@@ -101,10 +110,29 @@ class Credentials:
         Raises:
             CredentialsError: A file is missing, unfit, or does not match the others.
         """
-        folder = Path(directory)
-        return cls.from_files(
+        folder = CredentialsDirectory(directory)
+        # A directory that others may only read is left as it is.
+        with suppress(OSError):
+            folder.settle()
+        try:
+            return cls._from_folder(folder.path, now)
+        except CredentialsError as error:
+            if error.cause is not CredentialsCause.KEY_MISMATCH:
+                raise
+            mismatch = error
+        # Another process may replace them at this moment, and has done so once the lock is free.
+        try:
+            with folder.locked():
+                return cls._from_folder(folder.path, now)
+        except OSError:
+            raise mismatch from None
+
+    @classmethod
+    def _from_folder(cls, folder: Path, now: datetime | None) -> Credentials:
+        loaded = cls.from_files(
             folder / CERTIFICATE_FILE, folder / KEY_FILE, folder / ROOTS_FILE, now=now
         )
+        return replace(loaded, directory=folder)
 
     @classmethod
     def from_files(
@@ -129,16 +157,21 @@ class Credentials:
         _verify_dates(leaf, certificate, now or utc_now())
         return cls(
             identity=_read_identity(leaf, certificate),
+            start_time=leaf.not_valid_before_utc,
             expiry_time=leaf.not_valid_after_utc,
+            roots_pem=roots_pem,
             _chain_pem=chain_pem,
             _key_pem=key_pem,
-            _roots_pem=roots_pem,
         )
+
+    def with_roots(self, roots_pem: bytes) -> Credentials:
+        """Returns the same pair with other roots."""
+        return replace(self, roots_pem=roots_pem)
 
     def for_channel(self) -> grpc.ChannelCredentials:
         """Makes what a grpc channel needs for mutual TLS."""
         return grpc.ssl_channel_credentials(
-            root_certificates=self._roots_pem,
+            root_certificates=self.roots_pem,
             private_key=self._key_pem,
             certificate_chain=self._chain_pem,
         )
