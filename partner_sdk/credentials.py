@@ -78,6 +78,15 @@ class CredentialsError(SdkError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Pieces:
+    """Contents of the three files, never shown."""
+
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+    roots: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """Key and certificates that were checked; made by `from_directory` or `from_files`.
 
@@ -115,7 +124,7 @@ class Credentials:
         with suppress(OSError):
             folder.settle()
         try:
-            return cls._from_folder(folder.path, now)
+            return cls.from_held(folder, now=now)
         except CredentialsError as error:
             if error.cause is not CredentialsCause.KEY_MISMATCH:
                 raise
@@ -123,12 +132,24 @@ class Credentials:
         # Another process may replace them at this moment, and has done so once the lock is free.
         try:
             with folder.locked():
-                return cls._from_folder(folder.path, now)
+                return cls.from_held(folder, now=now)
         except OSError:
             raise mismatch from None
 
     @classmethod
-    def _from_folder(cls, folder: Path, now: datetime | None) -> Credentials:
+    def from_held(
+        cls, directory: CredentialsDirectory, *, now: datetime | None = None
+    ) -> Credentials:
+        """Loads what stands in a directory now, as one does who holds it.
+
+        Args:
+            directory: Where the files are.
+            now: Instant to judge the certificate's dates by, aware; None = the machine's clock.
+
+        Raises:
+            CredentialsError: A file is missing, unfit, or does not match the others.
+        """
+        folder = directory.path
         loaded = cls.from_files(
             folder / CERTIFICATE_FILE, folder / KEY_FILE, folder / ROOTS_FILE, now=now
         )
@@ -149,19 +170,45 @@ class Credentials:
         Raises:
             CredentialsError: A file is missing, unfit, or does not match the others.
         """
-        chain_pem, roots_pem = _read(certificate), _read(roots)
-        key_pem = _read(key, private=True)
-        leaf = _parse_certificates(chain_pem, certificate, CredentialsCause.CERTIFICATE_MALFORMED)
-        _parse_certificates(roots_pem, roots, CredentialsCause.ROOTS_MALFORMED)
-        _verify_key(_parse_key(key_pem, key), leaf, key)
+        pieces = _Pieces(_read(certificate), _read(key, private=True), _read(roots))
+        return cls._checked(pieces, (certificate, key, roots), now)
+
+    @classmethod
+    def from_pem(
+        cls, certificate: bytes, key: bytes, roots: bytes, *, now: datetime | None = None
+    ) -> Credentials:
+        """Checks what is not in files yet.
+
+        Args:
+            certificate: PEM, the leaf first, then its intermediates.
+            key: PEM, not encrypted.
+            roots: PEM, the roots by which the hub is recognised.
+            now: Instant to judge the certificate's dates by, aware; None = the machine's clock.
+
+        Raises:
+            CredentialsError: One is unfit, or does not match the others.
+        """
+        paths = Path(CERTIFICATE_FILE), Path(KEY_FILE), Path(ROOTS_FILE)
+        return cls._checked(_Pieces(certificate, key, roots), paths, now)
+
+    @classmethod
+    def _checked(
+        cls, pieces: _Pieces, paths: tuple[Path, Path, Path], now: datetime | None
+    ) -> Credentials:
+        certificate, key, roots = paths
+        leaf = _parse_certificates(
+            pieces.chain, certificate, CredentialsCause.CERTIFICATE_MALFORMED
+        )
+        _parse_certificates(pieces.roots, roots, CredentialsCause.ROOTS_MALFORMED)
+        _verify_key(_parse_key(pieces.key, key), leaf, key)
         _verify_dates(leaf, certificate, now or utc_now())
         return cls(
             identity=_read_identity(leaf, certificate),
             start_time=leaf.not_valid_before_utc,
             expiry_time=leaf.not_valid_after_utc,
-            roots_pem=roots_pem,
-            _chain_pem=chain_pem,
-            _key_pem=key_pem,
+            roots_pem=pieces.roots,
+            _chain_pem=pieces.chain,
+            _key_pem=pieces.key,
         )
 
     def with_roots(self, roots_pem: bytes) -> Credentials:
@@ -175,6 +222,15 @@ class Credentials:
             private_key=self._key_pem,
             certificate_chain=self._chain_pem,
         )
+
+
+def load_key(path: Path) -> PrivateKeyTypes:
+    """Loads a key that its owner alone may read.
+
+    Raises:
+        CredentialsError: The file is missing or unfit.
+    """
+    return _parse_key(_read(path, private=True), path)
 
 
 def _read(path: Path, *, private: bool = False) -> bytes:

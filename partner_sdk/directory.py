@@ -149,21 +149,25 @@ def write_new(path: Path, content: bytes) -> None:
     Raises:
         FileExistsError: There is one of that name already.
     """
-    mode = _SECRET_MODE if path.name == KEY_FILE else _OPEN_MODE
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    _write_new(path, content, path.name)
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that is there whole or not at all, over an older one."""
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
-    write_new(part, content)
+    _write_new(part, content, path.name)
     part.replace(path)
     _sync(path.parent)
+
+
+def _write_new(path: Path, content: bytes, name: str) -> None:
+    mode = _SECRET_MODE if name == KEY_FILE else _OPEN_MODE
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _sync(folder: Path) -> None:
