@@ -9,7 +9,8 @@ from partner_sdk.client import Client
 from partner_sdk.columns import Frame, FrameAnswer, FrameMaker, SubjectAnswer
 from partner_sdk.contributions import Ack, ContributionState, RowFrame, frames_of_rows
 from partner_sdk.credentials import Credentials, CredentialsCause, CredentialsError
-from partner_sdk.enrolment import make_key_and_request
+from partner_sdk.directory import DirectoryBusyError
+from partner_sdk.enrolment import enroll, make_key_and_request
 from partner_sdk.errors import (
     AnswerMalformedError,
     ClientBusyError,
@@ -28,8 +29,10 @@ from partner_sdk.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from partner_sdk.handshake import HubNotRecognisedError
 from partner_sdk.own_listings import OwnListing
 from partner_sdk.questions import Origin, Question
+from partner_sdk.renewal import renew
 from partner_sdk.retokens import LeftOut, NoOpeningEpochError, RetokenAck, retoken_rows
 from partner_sdk.retry import RetryPolicy
 from partner_sdk.shared import AnsweredFrame
@@ -51,10 +54,12 @@ __all__ = [
     "CredentialsCause",
     "CredentialsError",
     "DataLossError",
+    "DirectoryBusyError",
     "FailedPreconditionError",
     "Frame",
     "FrameAnswer",
     "FrameMaker",
+    "HubNotRecognisedError",
     "HubRefusalError",
     "InternalFaultError",
     "InvalidRequestError",
@@ -84,8 +89,10 @@ __all__ = [
     "UnavailableError",
     "Usage",
     "Verdict",
+    "enroll",
     "frame_of_subjects",
     "frames_of_rows",
     "make_key_and_request",
+    "renew",
     "retoken_rows",
 ]

@@ -23,6 +23,7 @@ from partner_sdk.calls import Connections
 from partner_sdk.contributions import FRAME_ROWS
 from partner_sdk.own_listings import OwnListing, list_own
 from partner_sdk.questions import Origin, Question
+from partner_sdk.renewer import Renewer
 from partner_sdk.retokens import Retokening
 from partner_sdk.retry import CALL_POLICY, STREAM_POLICY, RetryPolicy
 from partner_sdk.uploads import ContributionStream, Upload
@@ -64,6 +65,7 @@ class Client(Asking):
         retry: RetryPolicy = CALL_POLICY,
         stream_retry: RetryPolicy = STREAM_POLICY,
         connections: int = 2,
+        renew: bool = True,
     ) -> None:
         """Prepares the connections; they are made with the first call.
 
@@ -74,9 +76,13 @@ class Client(Asking):
             retry: How patient single calls are.
             stream_retry: How patient streams of frames are.
             connections: How many connections, from 1.
+            renew: Renew the certificate by itself, from two thirds of its life on, if it came
+                from a directory. The logger ``partner_sdk`` tells of it.
         """
         dialled = Connections.dial(target, credentials, count=connections, policy=retry)
         self._use(dialled, timeout_seconds, stream_retry)
+        if renew and credentials.directory is not None:
+            self._keep_renewed(Renewer(dialled, credentials, target, count=connections))
 
     @classmethod
     def over(
@@ -95,7 +101,12 @@ class Client(Asking):
         self, connections: Connections, timeout_seconds: float, stream_retry: RetryPolicy
     ) -> None:
         self._stream_retry = stream_retry
+        self._renewer: Renewer | None = None
         self._reach(connections, timeout_seconds)
+
+    def _keep_renewed(self, renewer: Renewer) -> None:
+        self._renewer = renewer
+        renewer.start()
 
     def __enter__(self) -> Client:  # noqa: PYI034 - Self came with Python 3.11
         """Enters a block at whose end the client is closed."""
@@ -112,6 +123,8 @@ class Client(Asking):
 
     def close(self) -> None:
         """Closes the connections; calls under way end with `UnavailableError`."""
+        if self._renewer is not None:
+            self._renewer.close()
         self._lanes.close()
         self._connections.close()
 
