@@ -142,8 +142,8 @@ def enroll(
         if not key_path.exists():
             write_whole(key_path, make_key())
         request = make_request(load_key(key_path), string.partner_id)
-        answer = _ask(target, string, request, timeout_seconds)
-        files = _checked_files(answer, string, key_path, now or utc_now())
+        answer = _ask(target, string, request, timeout_seconds=timeout_seconds)
+        files = _checked_files(answer, string, key_path, now=now or utc_now())
         folder.replace(files)
         return Credentials.from_held(folder, now=now)
 
@@ -152,6 +152,7 @@ def _ask(
     target: str,
     string: EnrolmentString,
     request: x509.CertificateSigningRequest,
+    *,
     timeout_seconds: float,
 ) -> EnrollCertificateResponse:
     root_pem = _find_root(Address.parse(target), string.root_digest)
@@ -194,7 +195,7 @@ def _find_root(address: Address, digest: bytes) -> bytes:
 
 
 def _checked_files(
-    answer: EnrollCertificateResponse, string: EnrolmentString, key_path: Path, now: datetime
+    answer: EnrollCertificateResponse, string: EnrolmentString, key_path: Path, *, now: datetime
 ) -> Mapping[str, bytes]:
     """Checks what the hub gave before any of it is kept."""
     chain_pem = encode_chain(answer.chain_der)

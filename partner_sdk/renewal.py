@@ -83,7 +83,9 @@ def renew(
     instant = now or utc_now()
     with folder.locked(wait=False):
         try:
-            pair = _next_pair(folder, instant) or _ask(folder, target, instant, timeout_seconds)
+            pair = _next_pair(folder, instant) or _ask(
+                folder, target, instant, timeout_seconds=timeout_seconds
+            )
             # The first use makes the hub let the one before go, so nothing is moved before it.
             get_bundle(target, pair, timeout_seconds=timeout_seconds)
         except _FINAL:
@@ -164,7 +166,7 @@ def _next_pair(folder: CredentialsDirectory, now: datetime) -> Credentials | Non
 
 
 def _ask(
-    folder: CredentialsDirectory, target: str, now: datetime, timeout_seconds: float
+    folder: CredentialsDirectory, target: str, now: datetime, *, timeout_seconds: float
 ) -> Credentials:
     held = Credentials.from_held(folder, now=now)
     folder.next.mkdir(mode=0o700, exist_ok=True)

@@ -50,7 +50,7 @@ def root_of(hub: HubUnderTest) -> Issuer:
 
 
 def signed(
-    roots: list[Issuer], by: list[Issuer], version: int, trust_domain: str = TRUST_DOMAIN
+    roots: list[Issuer], by: list[Issuer], version: int, *, trust_domain: str = TRUST_DOMAIN
 ) -> pb.SignedTrustBundle:
     """Makes a bundle."""
     certificates = [root.certificate for root in roots]
@@ -110,7 +110,7 @@ def test_refused_bundles(
         "no root that is trusted": stranger,
         "older": signed([old], [old], 4),
         "two bundles of this version": signed([old], [old], 5),
-        "another trust domain": signed([old], [old], 6, "elsewhere.test"),
+        "another trust domain": signed([old], [old], 6, trust_domain="elsewhere.test"),
         "version": pb.SignedTrustBundle(),
     }
     for text, bundle in refused.items():
