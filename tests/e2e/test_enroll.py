@@ -1,4 +1,4 @@
-"""The SDK enrols at a real hub: whatever breaks off or lies, one certificate or a named cause (trust: A6)."""
+"""The SDK enrols at a real hub: one certificate or a named cause (trust: A6)."""
 
 from __future__ import annotations
 
