@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from rongan_share.ca import Hierarchy
@@ -256,6 +256,15 @@ REFUSED: dict[str, tuple[Callable[[TestPki], Minted], str]] = {
     "expired": (lambda pki: pki.expired("d-good"), "expired on"),
     "future": (lambda pki: pki.future("d-good"), "valid only from"),
     "server": (lambda pki: pki.server_usage_only("d-good"), "may not be used by a client"),
+    "Ed25519": (
+        lambda pki: pki.with_key("d-good", ed25519.Ed25519PrivateKey.generate()),
+        "none that the listener can verify",
+    ),
+    "below an authority that may have none": (
+        lambda pki: pki.path_length_broken("d-good"),
+        "CERTIFICATE_NOT_REGISTERED",
+    ),
+    "signed by a leaf": (lambda pki: pki.leaf_signed("d-good"), "not among the client roots"),
     "thirty years": (lambda pki: pki.lifetime_over_policy("d-good"), "IDENTITY_UNREADABLE"),
     "two names": (lambda pki: pki.two_uri_names("d-good", "d-other"), "exactly one URI name"),
     "unknown partner": (lambda pki: pki.partner("d-nobody"), "CALLER_UNKNOWN"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from rongan_share.cli.doctor.files import signed_by
+from rongan_share.cli.doctor.files import is_authority, signed_by
 from rongan_share.cli.doctor.findings import Finding, Level, failed, good
 from rongan_share.cli.messages import say
 from rongan_share.errors import RonganError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from rongan_share.config import Settings
     from rongan_share.model.caller import ClaimedCaller
     from rongan_share.model.registry import Registry
+
+_CURVES = (ec.SECP256R1, ec.SECP384R1)
 
 
 def explain_caller(settings: Settings, path: Path, at: datetime) -> Iterator[Finding]:
@@ -58,7 +61,7 @@ def _handshake(
 ) -> Iterator[Finding]:
     """Goes through what TLS looks at; what it refuses, no entry tells of."""
     leaf, trusted = chain[0], load_certificates(settings.tls.client_roots)
-    if any(signed_by(leaf, root) for root in trusted):
+    if _hangs_below(leaf, chain[1:], trusted):
         yield good("trusted", "caller_trusted")
     elif any(leaf.issuer == root.subject for root in trusted):
         yield failed("trusted", "caller_same_name", issuer=leaf.issuer.rfc4514_string())
@@ -74,6 +77,8 @@ def _handshake(
         yield good("dates", "caller_dates_ok", **values)
     if not _may_be_client(leaf):
         yield failed("usage", "caller_no_client")
+    if not isinstance(leaf.public_key(), rsa.RSAPublicKey) and not _is_known_curve(leaf):
+        yield failed("key", "caller_key")
 
 
 def _walk(settings: Settings, leaf: x509.Certificate, at: datetime) -> Iterator[Finding]:
@@ -129,6 +134,25 @@ def _names(leaf: x509.Certificate) -> list[str]:
     except (x509.ExtensionNotFound, ValueError):
         return []
     return [str(each.value) for each in names]
+
+
+def _hangs_below(
+    leaf: x509.Certificate, shown: list[x509.Certificate], trusted: list[x509.Certificate]
+) -> bool:
+    """Tells whether a way leads up from a certificate, over what its holder shows."""
+    below, left = leaf, list(shown)
+    while not any(signed_by(below, root) for root in trusted):
+        above = next((e for e in left if is_authority(e) and signed_by(below, e)), None)
+        if above is None:
+            return False
+        left.remove(above)
+        below = above
+    return True
+
+
+def _is_known_curve(leaf: x509.Certificate) -> bool:
+    key = leaf.public_key()
+    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES)
 
 
 def _may_be_client(leaf: x509.Certificate) -> bool:

@@ -65,6 +65,14 @@ CALLER: Mapping[str, tuple[str, str]] = MappingProxyType(
             "use the partner's own certificate, not that of a server",
             "请使用机构自己的客户端证书，而非服务器证书",
         ),
+        "doctor.caller_key": (
+            f"TLS refuses it, {_CLIENT_SEES}: its key is none that the listener can verify",
+            f"TLS 拒绝，{_CLIENT_SEES_ZH}：监听端无法验证此类密钥",
+        ),
+        "doctor.caller_key.remedy": (
+            "make a request with a P-256 key",
+            "请用 P-256 密钥重新申请",
+        ),
         "doctor.caller_claims": ("it names {kind} {holder}", "所指为 {kind} {holder}"),
         "doctor.caller_registered": ("registered, state {state}", "已登记，状态 {state}"),
         "doctor.caller_standing_ok": (
