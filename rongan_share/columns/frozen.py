@@ -111,6 +111,7 @@ class FrozenColumns:
         directory: Path,
         origin: Origin,
         owner_keys: OwnerKeys,
+        *,
         ciphers: Mapping[int, TokenCipher] = NO_CIPHERS,
     ) -> None:
         self.directory = directory

@@ -77,7 +77,10 @@ class ColumnSets:
         )
         ciphers = {key_id: key.cipher for key_id, key in self._keys.items()}
         return FrozenColumns(
-            self._directory / _name(target), origin, OwnerKeys.of_secret(secret), ciphers
+            self._directory / _name(target),
+            origin,
+            OwnerKeys.of_secret(secret),
+            ciphers=ciphers,
         )
 
     def serving(self) -> FrozenColumns:

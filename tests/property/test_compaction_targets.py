@@ -131,19 +131,19 @@ def test_later_tokens_are_dropped_once_nothing_needs_them(tmp_path: Path) -> Non
     world = World()
     kept, gone = b"k" * 16, b"g" * 16
     added: list[Row] = [(RowOperation.ADD, each, TOKENS[0], bytes(16), 7) for each in (kept, gone)]
-    world.append(PARTNERS[0], added, [None, None], (1, NOW, 0))
+    world.append(PARTNERS[0], added, [None, None], head=(1, NOW, 0))
     first, second = sorted(world.live)
 
-    def give(reference: bytes, number: int, token: bytes, epoch: int) -> None:
+    def give(reference: bytes, number: int, token: bytes, *, epoch: int) -> None:
         rows: list[Row] = [(RowOperation.RETOKEN, reference, TOKENS[0], token, 0)]
-        world.append(PARTNERS[0], rows, [number], (1, NOW, epoch))
+        world.append(PARTNERS[0], rows, [number], head=(1, NOW, epoch))
 
-    give(kept, first, TOKENS[1], NEXT)
-    give(kept, first, TOKENS[2], NEXT)
-    give(gone, second, TOKENS[3], NEXT)
-    give(kept, first, TOKENS[4], NOW - 1)
+    give(kept, first, TOKENS[1], epoch=NEXT)
+    give(kept, first, TOKENS[2], epoch=NEXT)
+    give(gone, second, TOKENS[3], epoch=NEXT)
+    give(kept, first, TOKENS[4], epoch=NOW - 1)
     withdrawn: list[Row] = [(RowOperation.WITHDRAW, gone, TOKENS[0], bytes(16), 0)]
-    world.append(PARTNERS[0], withdrawn, [second], (1, NOW, 0))
+    world.append(PARTNERS[0], withdrawn, [second], head=(1, NOW, 0))
     with Ledger(tmp_path / "ledger") as ledger:
         for frame in world.frames:
             append(ledger, frame)

@@ -86,7 +86,7 @@ def names(hub: HubUnderTest) -> set[str]:
     return {path.name for path in (hub.settings.data_directory / FOLDER).iterdir()}
 
 
-def give_token(hub: HubUnderTest, partner: int, row: Row, token: bytes, listing_id: int) -> int:
+def give_token(hub: HubUnderTest, row: Row, token: bytes, *, listing_id: int) -> int:
     """Appends what a holder sends once more to the journal; returns its sequence."""
     encipher = hub.hub.walk.hub.cipher.encipher
     columns = {name: bytes(width) for name, width in CONTRIBUTE_COLUMNS}
@@ -97,7 +97,7 @@ def give_token(hub: HubUnderTest, partner: int, row: Row, token: bytes, listing_
         suite=1,
         epoch=1,
         next_epoch=2,
-        partner_number=partner,
+        partner_number=2,
         row_count=1,
         time_ns=0,
     )
@@ -129,7 +129,7 @@ def test_answers_change_over_with_the_registry(
     coming = hub.hub.followers.snapshot(TWO, accepted.sequence)
     assert (coming.target, coming.listing_count, dict(coming.lacking)) == (TWO, 2, {2: 2})
     given = fresh()
-    sequence = give_token(hub, 2, row, given, listing_id_of(first.sequence, 0))
+    sequence = give_token(hub, row, given, listing_id=listing_id_of(first.sequence, 0))
     assert dict(hub.hub.followers.snapshot(TWO, sequence).lacking) == {2: 1}
     assert hub.hub.followers.snapshot(ONE, sequence).lacking_count == 0
     asked = {"at_least_sequence": sequence}

@@ -220,14 +220,8 @@ class ImportJob:
         if last == record.checked_sequence:
             return record
         run = self._store.imported.preview(import_id, written, verified=True)
-        if run is None or touches(
-            ledger,
-            record,
-            run=run,
-            owner_keys=self._store.owner_keys,
-            recipher=self._store.recipher,
-            until=last,
-        ):
+        columns = self._store.columns
+        if run is None or touches(ledger, record, run=run, columns=columns, until=last):
             return None
         record = msgspec.structs.replace(record, checked_sequence=last, checked_head=head)
         with ledger.write() as txn:

@@ -12,8 +12,8 @@ from rongan_share.ledger.compacted import get_forgotten
 from rongan_share.wire.vocabulary import RowOperation
 
 if TYPE_CHECKING:
+    from rongan_share.columns.frozen import FrozenColumns
     from rongan_share.columns.owner_keys import OwnerKeys
-    from rongan_share.columns.recipher import Recipher
     from rongan_share.columns.run import Run
     from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.imports import ImportRecord
@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 def touches(
-    ledger: Ledger,
-    record: ImportRecord,
-    *,
-    run: Run,
-    owner_keys: OwnerKeys,
-    recipher: Recipher,
-    until: int,
+    ledger: Ledger, record: ImportRecord, *, run: Run, columns: FrozenColumns, until: int
 ) -> bool:
     """Tells whether what a partner has had accepted meanwhile may change what was judged.
 
@@ -35,11 +29,10 @@ def touches(
         ledger: The ledger.
         record: The import; its rows were judged by what was accepted up to `checked_sequence`.
         run: Its rows.
-        owner_keys: Makes the keys of the run's second index.
-        recipher: Brings the partner's frames under the key of its rows.
+        columns: The frozen columns of the set that the run fits.
         until: Sequence of the partner's last frame.
     """
-    reader = JournalReader(ledger, recipher=recipher)
+    reader = JournalReader(ledger, recipher=columns.recipher)
     sequence = record.checked_head
     while sequence < until:
         frames = reader.next(sequence)
@@ -49,7 +42,7 @@ def touches(
         own = [
             frame for frame in frames if frame.header.partner_number == record.ruling.partner_number
         ]
-        if any(_touches(frame, record, run, owner_keys=owner_keys) for frame in own):
+        if any(_touches(frame, record, run, owner_keys=columns.owner_keys) for frame in own):
             return True
     with ledger.read() as txn:
         # Looked at last: a withdrawal may have left the journal before it was read here.

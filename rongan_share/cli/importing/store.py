@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from rongan_share.clock import Clock
     from rongan_share.columns.owner_keys import OwnerKeys
-    from rongan_share.columns.recipher import Recipher
     from rongan_share.columns.snapshot import Snapshot
     from rongan_share.config import Settings
     from rongan_share.model.registry import Registry
@@ -44,6 +43,7 @@ class ImportStore:
         clock: Tells the time.
         cipher: The hub's key over tokens.
         side_keys: Its keys over digests.
+        columns: The frozen columns of the set that answers come from.
         imported: The columns of imports.
 
     Raises:
@@ -75,8 +75,8 @@ class ImportStore:
                 path = settings.keys.hub_key
                 raise StartRefusedError(f"{path} is not key {key_id} of this store")
             keys = {key_id: KeyAtHand(self.cipher, self.side_keys)}
-            self._columns = ColumnSets(settings, self.ledger, keys).serving()
-            self.imported = ImportedColumns(self._columns)
+            self.columns = ColumnSets(settings, self.ledger, keys).serving()
+            self.imported = ImportedColumns(self.columns)
             self._ending = ending.pop_all()
 
     @property
@@ -88,12 +88,7 @@ class ImportStore:
     @property
     def owner_keys(self) -> OwnerKeys:
         """What makes the keys by which contributors' own listings are found."""
-        return self._columns.owner_keys
-
-    @property
-    def recipher(self) -> Recipher:
-        """Brings what is read of the journal under the key of the columns."""
-        return self._columns.recipher
+        return self.columns.owner_keys
 
     def last_of_partner(self, number: int) -> int:
         """Returns the sequence of a partner's last frame; 0 before its first."""
@@ -102,7 +97,7 @@ class ImportStore:
 
     def snapshot(self, sequence: int) -> Snapshot:
         """Returns look-ups that know everything up to a sequence at least."""
-        return open_up_to(sequence, self.ledger, self._columns, imported=self.imported).snapshot
+        return open_up_to(sequence, self.ledger, self.columns, imported=self.imported).snapshot
 
     def close(self) -> None:
         """Lets the store go."""

@@ -81,7 +81,7 @@ class World:
         self.live: dict[int, Listing] = {}
 
     def append(
-        self, partner: int, rows: list[Row], pairs: list[int | None], head: tuple[int, int, int]
+        self, partner: int, rows: list[Row], pairs: list[int | None], *, head: tuple[int, int, int]
     ) -> None:
         """Accepts rows of (operation, reference, token, next token, value), and what each means.
 
@@ -212,7 +212,7 @@ class Sets(RuleBasedStateMachine):
                 Path(self._folder.name) / f"e{target.epoch}-k{target.key_id}",
                 msgspec.structs.replace(ORIGIN, epoch=target.epoch, key_id=target.key_id),
                 EMPTY.owner_keys,
-                CIPHERS,
+                ciphers=CIPHERS,
             )
             self.folders[target] = columns
             self.snapshots[target] = columns.empty()
@@ -243,7 +243,7 @@ class Sets(RuleBasedStateMachine):
         for _ in range(count):
             reference = b"\x01" + next(self.numbers).to_bytes(15, "big")
             rows.append((RowOperation.ADD, reference, token, coming, 7))
-        self.world.append(partner, rows, [None] * count, (key_id, epoch, next_epoch))
+        self.world.append(partner, rows, [None] * count, head=(key_id, epoch, next_epoch))
 
     @rule(
         data=st.data(),
@@ -268,7 +268,7 @@ class Sets(RuleBasedStateMachine):
                 coming = data.draw(st.sampled_from(TOKENS))
             known = self.world.live[number]
             rows.append((operation, known.reference, known.first, coming, 7))
-        self.world.append(partner, rows, list(chosen), (key_id, NOW, next_epoch))
+        self.world.append(partner, rows, list(chosen), head=(key_id, NOW, next_epoch))
 
     @rule(share=st.sampled_from([1, 2]), partner=st.sampled_from(PARTNERS))
     def retoken_many(self, share: int, partner: int) -> None:
@@ -287,7 +287,7 @@ class Sets(RuleBasedStateMachine):
             )
             for number in chosen
         ]
-        self.world.append(partner, rows, list(chosen), (1, NOW, NEXT))
+        self.world.append(partner, rows, list(chosen), head=(1, NOW, NEXT))
 
     @rule(goal=st.sampled_from(TARGETS), large=st.sampled_from([1, 8, 1 << 20]))
     def freeze(self, goal: Target, large: int) -> None:
@@ -352,7 +352,7 @@ def test_tokens_under_a_key_that_is_not_at_hand_are_never_skipped() -> None:
     """A frame that cannot be read is an error; one of withdrawals by reference can be read."""
     world = World()
     rows = [(RowOperation.ADD, b"r" * 16, TOKENS[0], bytes(16), 7)]
-    world.append(1, rows, [None], (2, NOW, 0))
+    world.append(1, rows, [None], head=(2, NOW, 0))
     recipher = Recipher(1, {1: CIPHERS[1]})
     with pytest.raises(LedgerCorruptError):
         recipher.frame(world.frames[0])
