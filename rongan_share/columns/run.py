@@ -254,7 +254,8 @@ def _united(some: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.
         return some if some.size else others
     # Two sorted runs: a stable sort finds them and merges in linear time, which no hashing does.
     joined = np.sort(np.concatenate((some, others)), kind="stable")
-    return joined[np.append(True, joined[1:] != joined[:-1])]
+    united: NDArray[np.uint64] = joined[np.append(True, joined[1:] != joined[:-1])]
+    return united
 
 
 def token_keys(tokens: NDArray[np.bytes_]) -> NDArray[np.uint64]:

@@ -41,6 +41,7 @@ from tests.walk.asking import (
     send_frames,
     withdrawal,
 )
+from tests.walk.rolling import open_epoch
 
 ONE, TWO = Target(1, 1), Target(2, 1)
 RUNNING = threading.Event()
@@ -122,10 +123,10 @@ def test_answers_change_over_with_the_registry(
     giver, asker = hub.partner("t-source"), hub.partner("t-asker")
     row, late = (Row(token=fresh(), reference=fresh()) for _ in range(2))
     (first,) = contribute(giver, [row])
+    (accepted,) = contribute(giver, [late])
     assert hub.hub.followers.of(ONE) is hub.hub.follower
     put_epochs(hub, OPENED)
     until(lambda: is_followed(hub, TWO))
-    (accepted,) = contribute(giver, [late])
     coming = hub.hub.followers.snapshot(TWO, accepted.sequence)
     assert (coming.target, coming.listing_count, dict(coming.lacking)) == (TWO, 2, {2: 2})
     given = fresh()
@@ -157,7 +158,7 @@ def test_answers_change_over_with_the_registry(
 def test_both_sets_are_up_to_date_before_a_worker_serves(hub: HubUnderTest) -> None:
     """A start while an epoch opens waits for both sets."""
     contribute(hub.partner("t-source"), [Row(token=fresh(), reference=fresh())])
-    put_epochs(hub, OPENED)
+    open_epoch(hub, 2)
     hub.restart()
     assert [is_followed(hub, target) for target in (ONE, TWO)] == [True, True]
     assert hub.hub.followers.snapshot(TWO).listing_count == 1
