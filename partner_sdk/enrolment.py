@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from cryptography.x509.oid import NameOID
-from rongan_share.wire.enrolment_string import EnrolmentString
 
 from partner_sdk.calls import Connections
 from partner_sdk.clock import utc_now
@@ -35,6 +34,7 @@ from rongan_share.v1.certificate_service_pb2 import (
     EnrollCertificateRequest,
     EnrollCertificateResponse,
 )
+from rongan_share.wire.enrolment_string import EnrolmentString
 from rongan_share.wire.trust_bundle import TrustBundleError, digest_of, verify_pinned
 
 if TYPE_CHECKING:

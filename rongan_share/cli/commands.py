@@ -15,8 +15,9 @@ from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
 from rongan_share.cli.certificate_lists import expiring, list_certificates
 from rongan_share.cli.doctor.command import doctor
-from rongan_share.cli.epoch import epoch
 from rongan_share.cli.enrolment import enrolment
+from rongan_share.cli.epoch import epoch
+from rongan_share.cli.epoch_drill import drill
 from rongan_share.cli.health import health
 from rongan_share.cli.import_listings import import_listings
 from rongan_share.cli.init import init
@@ -63,6 +64,7 @@ for command in (
     rongan_hub.add_command(command)
 for verb in (list_certificates, expiring, enrolment):
     cert.add_command(verb)
+epoch.add_command(drill)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

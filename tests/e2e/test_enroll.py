@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
-from rongan_share.wire.enrolment_string import EnrolmentString
 
 from partner_sdk import (
     Client,
@@ -21,6 +20,7 @@ from partner_sdk import (
 )
 from partner_sdk.directory import CredentialsDirectory, DirectoryBusyError
 from rongan_share.v1 import operator_service_pb2 as operator_pb
+from rongan_share.wire.enrolment_string import EnrolmentString
 from rongan_share.wire.malformed import MalformedError
 from rongan_share.wire.reasons import Reason
 from rongan_share.wire.vocabulary import Purpose
