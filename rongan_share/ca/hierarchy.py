@@ -119,7 +119,7 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, slots=True)
-class _Authorities:
+class Authorities:
     """The three authorities while they are being made."""
 
     root: Issuer
@@ -154,7 +154,7 @@ def create_hierarchy(
     """
     if len(set(operators)) != len(operators):
         raise IssueRefusedError(Rule.HOLDER_TWICE)
-    authorities = _make_authorities(trust_domain, now=now)
+    authorities = make_authorities(trust_domain, now=now)
     hub_holder = Holder(trust_domain, hosts=tuple(hub_names))
     hub = _make_leaf(authorities.hub, hub_holder, name=ProfileName.HUB, now=now)
     made = {
@@ -164,7 +164,7 @@ def create_hierarchy(
         for name in operators
     }
     hierarchy = Hierarchy(directory)
-    _write_authorities(hierarchy, authorities)
+    write_authorities(hierarchy, authorities)
     roots = encode_chain(authorities.root.certificate)
     _write_credentials(hierarchy.hub, hub, roots=encode_chain(authorities.client.certificate))
     _write_file(hierarchy.hub_roots, roots)
@@ -183,7 +183,12 @@ def create_hierarchy(
     return hierarchy
 
 
-def _make_authorities(trust_domain: str, *, now: datetime) -> _Authorities:
+def make_authorities(trust_domain: str, *, now: datetime) -> Authorities:
+    """Makes root and intermediates, in memory.
+
+    Raises:
+        IssueRefusedError: The trust domain is malformed.
+    """
     holder = Holder(trust_domain)
     profile = load_profile(ProfileName.ROOT)
     root = issue_root(generate_private_key(profile), holder=holder, profile=profile, now=now)
@@ -193,7 +198,7 @@ def _make_authorities(trust_domain: str, *, now: datetime) -> _Authorities:
         key = generate_private_key(profile)
         return issue_intermediate(root, key, holder=holder, profile=profile, now=now)
 
-    return _Authorities(
+    return Authorities(
         root, below(ProfileName.CLIENT_INTERMEDIATE), below(ProfileName.HUB_INTERMEDIATE)
     )
 
@@ -209,7 +214,12 @@ def _make_leaf(issuer: Issuer, holder: Holder, *, name: ProfileName, now: dateti
     return encode_chain(leaf, issuer.certificate), key
 
 
-def _write_authorities(hierarchy: Hierarchy, authorities: _Authorities) -> None:
+def write_authorities(hierarchy: Hierarchy, authorities: Authorities) -> None:
+    """Writes certificates and keys of authorities to new files of a new folder.
+
+    Raises:
+        FileExistsError: There is such a folder already.
+    """
     hierarchy.directory.mkdir(parents=True, exist_ok=True)
     hierarchy.pki.mkdir(mode=0o700)
     for files, issuer in (

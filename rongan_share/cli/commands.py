@@ -27,6 +27,7 @@ from rongan_share.cli.partner import partner
 from rongan_share.cli.serve import serve
 from rongan_share.cli.signer import signer
 from rongan_share.cli.status import status
+from rongan_share.cli.trust_bundle import bundle
 from rongan_share.errors import RonganError, StartRefusedError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ for command in (
     import_listings,
 ):
     rongan_hub.add_command(command)
-for verb in (list_certificates, expiring, enrolment):
+for verb in (list_certificates, expiring, enrolment, bundle):
     cert.add_command(verb)
 epoch.add_command(drill)
 
