@@ -12,6 +12,7 @@ from partner_sdk.credentials import CredentialsError
 from partner_sdk.errors import ClientBusyError, HubRefusalError, SdkError, UnavailableError
 from partner_sdk.sources.rows import RowProblem, RowsRefusedError
 from rongan_share.wire.malformed import MalformedError
+from rongan_share.wire.reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,16 @@ UNREACHABLE = 3
 
 EXPECTED = (SdkError, MalformedError, RowsRefusedError, click.ClickException, OSError)
 """What a user's mistake or a hub can cause; anything else is a fault of this program."""
+
+_HINTS = {
+    Reason.ENROLMENT_REFUSED: "hint.ENROLMENT_REFUSED",
+    Reason.RENEWAL_NOT_DUE: "hint.RENEWAL_NOT_DUE",
+    Reason.IDENTITY_UNREADABLE: "hint.identity",
+    Reason.CERTIFICATE_NOT_REGISTERED: "hint.identity",
+    Reason.CERTIFICATE_REVOKED: "hint.identity",
+    Reason.CERTIFICATE_EXPIRED: "hint.identity",
+    Reason.CALLER_UNKNOWN: "hint.identity",
+}
 
 _WRONG_PATH = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 
@@ -75,8 +86,15 @@ def _sentences(error: Exception) -> Iterator[str]:
         yield f"{say('error')}: {place}{error.strerror or error}"
     else:
         yield f"{say('error')}: {error}"
-    if isinstance(error, HubRefusalError) and error.call_id:
+    if isinstance(error, HubRefusalError):
+        yield from _details(error)
+
+
+def _details(error: HubRefusalError) -> Iterator[str]:
+    if error.call_id:
         yield f"  {say('call_id')}: {error.call_id}"
+    if error.reason in _HINTS:
+        yield f"  {say(_HINTS[error.reason])}"
 
 
 def _count(error: RowsRefusedError) -> str:

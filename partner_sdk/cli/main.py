@@ -16,6 +16,7 @@ from partner_sdk.cli.failures import EXPECTED
 from partner_sdk.cli.listing import listing
 from partner_sdk.cli.messages import say
 from partner_sdk.cli.program import run_program
+from partner_sdk.cli.renew import renew
 from partner_sdk.cli.settings import Settings, example
 from partner_sdk.cli.usage import usage
 
@@ -45,7 +46,7 @@ def rongan(settings: Settings, *, hub: str, credentials: Path | None, as_json: b
     settings.as_json = as_json
 
 
-for command in (enroll, check, contribute, batch, listing, usage):
+for command in (enroll, renew, check, contribute, batch, listing, usage):
     rongan.add_command(command)
 
 

@@ -6,6 +6,7 @@ import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from partner_sdk.cli.certificate_messages import CERTIFICATE_TEXTS
 from partner_sdk.cli.retoken_messages import RETOKEN_TEXTS
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         **RETOKEN_TEXTS,
+        **CERTIFICATE_TEXTS,
         "help": (
             "Asks a hub for verdicts and shares listings with it.",
             "向风险信息共享中心查询、报送风险名单。",
@@ -24,15 +26,6 @@ _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "存放 certificate.pem、key.pem、roots.pem 的目录。",
         ),
         "help.json": ("Print JSON.", "以 JSON 输出。"),
-        "help.enroll": (
-            "Makes a key and a certificate request in DIRECTORY.",
-            "在目录 DIRECTORY 中生成私钥和证书申请。",
-        ),
-        "help.csr_only": (
-            "Only make key and request; the hub's operator issues the certificate.",
-            "只生成私钥和申请，证书由中心操作员签发。",
-        ),
-        "help.partner": ("The partner id given by the hub.", "中心分配的机构标识。"),
         "help.check": (
             "Asks about one subject, known by pairs of TYPE and VALUE.",
             "查询一个主体，以若干对“类型 值”表示。",
@@ -294,18 +287,6 @@ _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
         "bad_output": (
             "neither the input itself nor anything that is no plain file",
             "不能是输入文件本身，也不能是普通文件以外的对象",
-        ),
-        "bad_partner": (
-            "1 to 64 characters of a-z, 0-9 and hyphen",
-            "应为 1 至 64 个小写字母、数字或连字符",
-        ),
-        "only_csr": (
-            "add --csr-only: certificates are issued by the hub's operator",
-            "请加 --csr-only：证书由中心操作员签发",
-        ),
-        "key_exists": (
-            "there is a key or request already; it is never replaced",
-            "已有私钥或证书申请，不会覆盖",
         ),
         "file_changed": (
             "the file changed since its upload began; put it back, rename it, or use --restart",

@@ -44,13 +44,29 @@ class Settings:
             click.UsageError: An option is missing or malformed.
             CredentialsError: The files are unfit.
         """
+        return Client(self.target(), Credentials.from_directory(self.folder()))
+
+    def target(self) -> str:
+        """Returns the address of the hub.
+
+        Raises:
+            click.UsageError: It is missing or malformed.
+        """
         if not self.hub:
             raise click.UsageError(say("missing_hub"))
         if not TARGET.fullmatch(self.hub):
             raise click.UsageError(say("bad_hub"))
+        return self.hub
+
+    def folder(self) -> Path:
+        """Returns the folder of the credentials.
+
+        Raises:
+            click.UsageError: None is named.
+        """
         if self.credentials is None:
             raise click.UsageError(say("missing_credentials"))
-        return Client(self.hub, Credentials.from_directory(self.credentials))
+        return self.credentials
 
     def show(self, facts: Mapping[str, object], lines: Iterable[tuple[str, object]]) -> None:
         """Prints a result: facts as JSON, or lines of label and text for people.
