@@ -20,8 +20,8 @@ from rongan_share.cli.founding import Plan, found_hub
 from rongan_share.clock import Clock, SystemClock, nanoseconds
 from rongan_share.columns.freeze import Freezer
 from rongan_share.config import Settings, load_settings
-from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.environment import Ledger
+from rongan_share.ledger.hub_keys import HubKeys
 from rongan_share.ledger.objects import load_registry
 from rongan_share.processes.column_folder import FOLDER, frozen_columns
 from rongan_share.wire.days import shanghai_day
@@ -199,14 +199,14 @@ class World:
 
     def _load(self) -> None:
         settings = self.settings
-        key = read_key(settings.keys.hub_key, data_directory=settings.data_directory)
         with Ledger(settings.data_directory) as ledger:
             with ledger.read() as txn:
-                partners = load_registry(txn).partners
+                registry = load_registry(txn)
+            partners = registry.partners
             load_journal(
                 ledger,
                 self.population,
-                TokenCipher(key, key_id=settings.keys.hub_key_id),
+                HubKeys.of(settings, ledger).cipher(registry.hub_key.key_id),
                 contributors=[partners[name].number for name in CONTRIBUTORS],
                 time_ns=nanoseconds(self.clock.now()),
             )

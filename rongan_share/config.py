@@ -55,13 +55,12 @@ class KeySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Keys, all outside the data directory.
 
     Attributes:
-        hub_key: File of the key over tokens at rest.
-        hub_key_id: Number of that key, 1 to 255.
+        hub_keys: Directory with `hub-N.key`, the key over tokens at rest; which one is used, the
+            ledger says.
         epoch_keys: Directory with one `epoch-N.key` an epoch.
     """
 
-    hub_key: Path
-    hub_key_id: Annotated[int, msgspec.Meta(ge=1, le=255)]
+    hub_keys: Path
     epoch_keys: Path
 
 

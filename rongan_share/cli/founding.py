@@ -26,10 +26,10 @@ from rongan_share.errors import StartRefusedError
 from rongan_share.gate.notes import note_maker
 from rongan_share.ledger.cipher import KEY_BYTES, write_key
 from rongan_share.ledger.committer import Committer, Placement, Proposal, time_ns
-from rongan_share.ledger.counters import put_hub_id, put_key_check
+from rongan_share.ledger.counters import put_hub_id
 from rongan_share.ledger.environment import Ledger, Transaction
+from rongan_share.ledger.hub_keys import marks_of
 from rongan_share.ledger.objects import HUB_KEY_ID, Stored, epoch_id, put_object
-from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.model.epoch import Epoch, EpochState
 from rongan_share.model.hub_key import HubKey
 from rongan_share.model.partner import (
@@ -111,7 +111,7 @@ def _fill(home: Path, plan: Plan, clock: Clock) -> None:
     )
     epoch_key = secrets.token_bytes(KEY_BYTES)
     hub_key = secrets.token_bytes(KEY_BYTES)
-    write_key(home / "keys" / "hub-1.key", hub_key)
+    write_key(home / "keys" / f"hub-{FIRST_HUB_KEY}.key", hub_key)
     write_key(home / "keys" / f"epoch-{FIRST_EPOCH}.key", epoch_key)
     (home / FILE_NAME).write_text(_document(plan), encoding="utf-8")
     data = load_settings(home).data_directory
@@ -140,8 +140,7 @@ enrolment = {json.dumps(plan.enrolment_address)}
 workers = 1
 
 [keys]
-hub_key = "keys/hub-1.key"
-hub_key_id = 1
+hub_keys = "keys"
 epoch_keys = "keys"
 
 [tls]
@@ -161,10 +160,12 @@ def _genesis(plan: Plan, hierarchy: Hierarchy, hub_key: bytes, *, epoch_key: byt
     """Returns the first commit: the log's origin, the hub's own partner, operators, epoch."""
     hub_id = str(uuid.uuid4())
     facts = {"hub": hub_id, "version": __version__, "operators": ",".join(plan.operators)}
+    side_secret = secrets.token_bytes(KEY_BYTES)
+    marks = marks_of(hub_key, side_secret, hub_id=hub_id, key_id=FIRST_HUB_KEY)
 
     def write(txn: Transaction, placement: Placement) -> None:
         put_hub_id(txn, hub_id)
-        put_key_check(txn, FIRST_HUB_KEY, SideKeys(hub_key).check_value)
+        marks.put(txn, FIRST_HUB_KEY)
         for object_id, stored in _first_objects(
             plan, hierarchy, epoch_key, now_ns=time_ns(placement)
         ):

@@ -22,24 +22,23 @@ import msgspec
 
 from rongan_share.columns.column_files import digest_of, sync_folder, write_file
 from rongan_share.columns.merging import Merger, MergeStoppedError
-from rongan_share.columns.recipher import Recipher
+from rongan_share.columns.recipher import Ciphers, Recipher
 from rongan_share.columns.run_files import ColumnFile, map_run
 from rongan_share.columns.snapshot import FrozenPart, Snapshot
 from rongan_share.model.hub_key import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from threading import Event
 
     from rongan_share.columns.owner_keys import OwnerKeys
-    from rongan_share.ledger.cipher import TokenCipher
 
 FORMAT = 6
 """Format of the folders written now; others are not used, and go when new ones are written."""
 
 MANIFEST = "manifest.json"
 
-NO_CIPHERS: Mapping[int, TokenCipher] = MappingProxyType({})
+NO_CIPHERS: Ciphers = MappingProxyType({})
 """No hub key is at hand, so that all tokens must stand under the origin's."""
 
 _DRAFT = ".draft-"
@@ -112,7 +111,7 @@ class FrozenColumns:
         origin: Origin,
         owner_keys: OwnerKeys,
         *,
-        ciphers: Mapping[int, TokenCipher] = NO_CIPHERS,
+        ciphers: Ciphers = NO_CIPHERS,
     ) -> None:
         self.directory = directory
         self.origin = origin

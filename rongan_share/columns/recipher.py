@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from rongan_share.errors import LedgerCorruptError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from rongan_share.ledger.cipher import TokenCipher
@@ -20,6 +18,13 @@ if TYPE_CHECKING:
 
 _TOKENS = ("token", "next_token")
 _log = logging.getLogger(__name__)
+
+
+class Ciphers(Protocol):
+    """Hub keys by their ids."""
+
+    def get(self, key_id: int, /) -> TokenCipher | None:
+        """Returns a key's cipher, or None if it is not at hand."""
 
 
 class Recipher:
@@ -30,7 +35,7 @@ class Recipher:
         ciphers: Every key that is at hand, by its id.
     """
 
-    def __init__(self, key_id: int, ciphers: Mapping[int, TokenCipher]) -> None:
+    def __init__(self, key_id: int, ciphers: Ciphers) -> None:
         self._key_id = key_id
         self._ciphers = ciphers
 

@@ -8,6 +8,7 @@ _GENERATION = b"generation"
 _SEQUENCE = b"sequence"
 _HUB_ID = b"hub_id"
 _KEY_CHECK = b"key_check/"
+_WRAPPED_SECRET = b"wrapped_secret/"
 _LAST_OF_PARTNER = b"last_of_partner/"
 
 
@@ -61,6 +62,22 @@ def get_key_check(txn: Transaction, key_id: int) -> bytes:
 def put_key_check(txn: Transaction, key_id: int, check_value: bytes) -> None:
     """Records the check value of a hub key, by which a wrong key file is noticed."""
     txn.put(Table.META, _KEY_CHECK + bytes([key_id]), check_value)
+
+
+def get_wrapped_secret(txn: Transaction, key_id: int) -> bytes:
+    """Returns the side secret under a hub key; empty for one that this ledger does not know."""
+    return txn.get(Table.META, _WRAPPED_SECRET + bytes([key_id])) or b""
+
+
+def put_wrapped_secret(txn: Transaction, key_id: int, wrapped: bytes) -> None:
+    """Records the side secret under a hub key."""
+    txn.put(Table.META, _WRAPPED_SECRET + bytes([key_id]), wrapped)
+
+
+def forget_key(txn: Transaction, key_id: int) -> None:
+    """Removes what is known of a hub key that nothing stands under any more."""
+    txn.delete(Table.META, _KEY_CHECK + bytes([key_id]))
+    txn.delete(Table.META, _WRAPPED_SECRET + bytes([key_id]))
 
 
 def _get(txn: Transaction, key: bytes) -> int:

@@ -1,9 +1,10 @@
-"""Keys derived from the hub key for what stands beside tokens: nonces, digests, page tokens.
+"""Keys derived from the side secret for what stands beside tokens: nonces, digests, page tokens.
 
 A digest of a request covers its tokens, and a commitment can be opened with its nonce. Unkeyed,
 either would let whoever holds the store and the network key confirm guessed identifiers without
-the hub key. Why a long request is compressed first: docs/decisions/0016-keyed-digests.md.
-Source: HKDF, RFC 5869; HMAC, RFC 2104; keyed BLAKE2b, RFC 7693; Poly1305, RFC 8439.
+the hub key, under which the side secret stands in the ledger (`hub_keys.py`).
+Why a long request is compressed first: docs/decisions/0016-keyed-digests.md.
+Source: HMAC, RFC 2104; keyed BLAKE2b, RFC 7693; Poly1305, RFC 8439.
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ import hmac
 import threading
 from collections.abc import Sequence
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-_CHECKED_TEXT = b"rs1 hub key"
+from rongan_share.ledger.derived import derive
+
 _PAGE_SIGNATURE_BYTES = 16
 _BLIND_BYTES = 32
 _LONG_BYTES = 4_096
@@ -28,27 +28,21 @@ class SideKeys:
     """Seals nonces and blinds digests.
 
     Args:
-        hub_key: 32 bytes.
+        secret: The side secret, 32 bytes.
     """
 
-    def __init__(self, hub_key: bytes) -> None:
+    def __init__(self, secret: bytes) -> None:
         # A nonce is two random blocks, so each is enciphered for itself, like a token.
-        self._nonces = Cipher(algorithms.AES256(_derive(hub_key, b"nonces")), modes.ECB())  # noqa: S305
+        self._nonces = Cipher(algorithms.AES256(derive(secret, b"nonces")), modes.ECB())  # noqa: S305
         self._sealing = threading.local()
-        self._digests = hashlib.blake2b(key=_derive(hub_key, b"digests"), digest_size=_BLIND_BYTES)
-        self._long = hashlib.blake2b(key=_derive(hub_key, b"long"), digest_size=_BLIND_BYTES)
-        self._compression = _derive(hub_key, b"compression")
-        self._check = _derive(hub_key, b"check")
-        self._pages = _derive(hub_key, b"pages")
-        self._owners = _derive(hub_key, b"owners")
+        self._digests = hashlib.blake2b(key=derive(secret, b"digests"), digest_size=_BLIND_BYTES)
+        self._long = hashlib.blake2b(key=derive(secret, b"long"), digest_size=_BLIND_BYTES)
+        self._compression = derive(secret, b"compression")
+        self._pages = derive(secret, b"pages")
+        self._owners = derive(secret, b"owners")
 
     def __repr__(self) -> str:
         return "SideKeys()"
-
-    @property
-    def check_value(self) -> bytes:
-        """32 bytes that tell this hub key from any other and nothing about it."""
-        return hmac.digest(self._check, _CHECKED_TEXT, hashlib.sha256)
 
     @property
     def owner_secret(self) -> bytes:
@@ -91,8 +85,3 @@ class SideKeys:
     def sign_page(self, content: bytes) -> bytes:
         """Signs what a page token says, 16 bytes, so that only this hub can have made one."""
         return hmac.digest(self._pages, content, hashlib.sha256)[:_PAGE_SIGNATURE_BYTES]
-
-
-def _derive(hub_key: bytes, purpose: bytes) -> bytes:
-    expand = HKDFExpand(algorithm=hashes.SHA256(), length=32, info=b"rs1-hub|" + purpose)
-    return expand.derive(hub_key)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rongan_share.columns.frozen import FrozenColumns, Origin, is_own_folder
 from rongan_share.columns.owner_keys import OwnerKeys
-from rongan_share.errors import StartRefusedError
-from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.counters import get_hub_id
+from rongan_share.ledger.hub_keys import HubKeys
 from rongan_share.ledger.objects import load_targets
-from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from rongan_share.config import Settings
     from rongan_share.ledger.environment import Ledger
@@ -31,31 +29,19 @@ _CHECK_BYTES = 16
 _OURS = re.compile(r"e\d+-k\d+|\d{20}|\.draft-.*|\.?import-[0-9a-f]+")
 
 
-class KeyAtHand(NamedTuple):
-    """A hub key that was read.
-
-    Attributes:
-        cipher: It, over tokens.
-        side_keys: What is derived from it.
-    """
-
-    cipher: TokenCipher
-    side_keys: SideKeys
-
-
 class ColumnSets:
     """The columns of every set of look-ups.
 
     Args:
         settings: The hub's configuration.
         ledger: The ledger.
-        keys: Every hub key that is at hand, by its id.
+        hub_keys: The hub keys.
     """
 
-    def __init__(self, settings: Settings, ledger: Ledger, keys: Mapping[int, KeyAtHand]) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, hub_keys: HubKeys) -> None:
         self._directory = settings.data_directory / FOLDER
         self._ledger = ledger
-        self._keys = keys
+        self._hub_keys = hub_keys
         with ledger.read() as txn:
             self._hub_id = get_hub_id(txn)
 
@@ -65,9 +51,9 @@ class ColumnSets:
         Raises:
             StartRefusedError: Its hub key is not at hand.
         """
-        if target.key_id not in self._keys:
-            raise StartRefusedError(f"hub key {target.key_id} is not at hand")
-        secret = self._keys[target.key_id].side_keys.owner_secret
+        # Whoever has no use for the cipher yet learns now that it is not at hand.
+        self._hub_keys.cipher(target.key_id)
+        secret = self._hub_keys.side_keys(target.key_id).owner_secret
         origin = Origin(
             hub_id=self._hub_id,
             epoch=target.epoch,
@@ -75,12 +61,11 @@ class ColumnSets:
             owners=hashlib.blake2b(secret, digest_size=_CHECK_BYTES).hexdigest(),
             taxonomy_version=packaged_taxonomy().version,
         )
-        ciphers = {key_id: key.cipher for key_id, key in self._keys.items()}
         return FrozenColumns(
             self._directory / _name(target),
             origin,
             OwnerKeys.of_secret(secret),
-            ciphers=ciphers,
+            ciphers=self._hub_keys,
         )
 
     def serving(self) -> FrozenColumns:
@@ -108,11 +93,7 @@ def column_sets(settings: Settings, ledger: Ledger) -> ColumnSets:
     Raises:
         StartRefusedError: The hub key cannot be read.
     """
-    key = read_key(settings.keys.hub_key, data_directory=settings.data_directory)
-    key_id = settings.keys.hub_key_id
-    return ColumnSets(
-        settings, ledger, {key_id: KeyAtHand(TokenCipher(key, key_id=key_id), SideKeys(key))}
-    )
+    return ColumnSets(settings, ledger, HubKeys.of(settings, ledger))
 
 
 def frozen_columns(settings: Settings, ledger: Ledger) -> FrozenColumns:

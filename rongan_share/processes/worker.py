@@ -25,11 +25,11 @@ from rongan_share.gate.registries import Registries
 from rongan_share.gate.sweeper import Sweeper
 from rongan_share.gate.table import route_table
 from rongan_share.gate.walk import Walk
-from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.committer import Committer
-from rongan_share.ledger.counters import get_hub_id, get_key_check
-from rongan_share.ledger.side_keys import SideKeys
-from rongan_share.processes.column_folder import ColumnSets, KeyAtHand
+from rongan_share.ledger.counters import get_hub_id
+from rongan_share.ledger.hub_keys import HubKeys
+from rongan_share.ledger.objects import load_registry
+from rongan_share.processes.column_folder import ColumnSets
 from rongan_share.processes.enrolment_listener import EnrolmentListener
 from rongan_share.processes.epoch_keys import EpochKeys
 from rongan_share.processes.issuers import Issuers
@@ -100,11 +100,10 @@ class Worker:
         self._ledger = ledger
         self._tls = ListenerCredentials(ListenerFiles.of_main(settings.tls))
         data = settings.data_directory
-        key = read_key(settings.keys.hub_key, data_directory=data)
+        hub_keys = HubKeys.of(settings, ledger)
         epoch_keys = EpochKeys(settings.keys.epoch_keys, data_directory=data)
-        key_id = settings.keys.hub_key_id
-        at_hand = KeyAtHand(TokenCipher(key, key_id=key_id), SideKeys(key))
-        self._sets = ColumnSets(settings, ledger, {key_id: at_hand})
+        _verify_keys(ledger, hub_keys, epoch_keys)
+        self._sets = ColumnSets(settings, ledger, hub_keys)
         self._clock = clock
         self.followers = Followers(ledger, self._sets.of)
         self.committer = Committer(ledger, clock, self.followers.announce)
@@ -114,10 +113,9 @@ class Worker:
             followers=self.followers,
             committer=self.committer,
             clock=clock,
-            hub=self._facts(at_hand, epoch_keys=epoch_keys, started=started),
+            hub=self._facts(hub_keys, epoch_keys=epoch_keys, started=started),
             registries=Registries(),
         )
-        self._verify_keys(epoch_keys)
         make_gate = partial(
             Gate,
             self.walk,
@@ -190,9 +188,9 @@ class Worker:
         """Commits what is queued and ends what `prepare` began."""
         self._ending.close()
 
-    def _facts(self, key: KeyAtHand, *, epoch_keys: EpochKeys, started: datetime) -> HubFacts:
+    def _facts(self, hub_keys: HubKeys, *, epoch_keys: EpochKeys, started: datetime) -> HubFacts:
         with self._ledger.read() as txn:
-            hub_id = get_hub_id(txn)
+            hub_id, key_id = get_hub_id(txn), load_registry(txn).hub_key.key_id
         signer = self._settings.signer
         return HubFacts(
             hub_id=hub_id,
@@ -201,8 +199,8 @@ class Worker:
             trust_domain=self._settings.trust_domain,
             clock_offset_seconds=self._settings.clock.offset_seconds,
             taxonomy=packaged_taxonomy(),
-            cipher=key.cipher,
-            side_keys=key.side_keys,
+            hub_keys=hub_keys,
+            side_keys=hub_keys.side_keys(key_id),
             epoch_key=epoch_keys.read,
             issuers=Issuers(self._settings).of,
             sign=SignerClient(signer.socket).sign,
@@ -211,19 +209,6 @@ class Worker:
             trust_bundle=trust_bundle(self._settings),
             revocation_lists=revocation_lists(self._settings),
         )
-
-    def _verify_keys(self, epoch_keys: EpochKeys) -> None:
-        """Refuses to serve with other keys than the store's: all would read as not listed."""
-        key_id = self._settings.keys.hub_key_id
-        with self._ledger.read() as txn:
-            known = get_key_check(txn, key_id)
-            registry = self.walk.registries.current(txn)
-        if known != self.walk.hub.side_keys.check_value:
-            path = self._settings.keys.hub_key
-            raise StartRefusedError(f"{path} is not key {key_id} of this store")
-        epoch_keys.verify(registry.epoch)
-        if registry.opening is not None:
-            epoch_keys.verify(registry.opening)
 
     def _make_server(self, gate: Gate, *, shares_port: bool) -> grpc.Server:
         threads = self._settings.listen.max_streams + UNARY_THREADS
@@ -243,3 +228,13 @@ class Worker:
                 bytes=listen.bytes_per_caller,
             )
         )
+
+
+def _verify_keys(ledger: Ledger, hub_keys: HubKeys, epoch_keys: EpochKeys) -> None:
+    """Refuses to serve with other keys than the store's: all would read as not listed."""
+    with ledger.read() as txn:
+        registry = load_registry(txn)
+    hub_keys.verify(registry.hub_key)
+    epoch_keys.verify(registry.epoch)
+    if registry.opening is not None:
+        epoch_keys.verify(registry.opening)

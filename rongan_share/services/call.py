@@ -114,8 +114,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cipher(self) -> TokenCipher:
-        """The hub's key over tokens at rest."""
-        return self.hub.cipher
+        """The hub's key over tokens at rest, by what stood when the item was taken."""
+        return self.hub.hub_keys.cipher(self.registry.hub_key.key_id)
 
     def blind(self, content: Sequence[bytes]) -> bytes:
         """Turns the content of a request into the digest that is kept and compared."""

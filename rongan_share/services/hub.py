@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from rongan_share.ledger.cipher import TokenCipher
+    from rongan_share.ledger.hub_keys import HubKeys
     from rongan_share.ledger.side_keys import SideKeys
     from rongan_share.model.partner import HolderKind
     from rongan_share.v1.certificate_service_pb2 import SignedTrustBundle
@@ -42,7 +42,7 @@ class HubFacts:
         trust_domain: Authority of every name in its certificates.
         clock_offset_seconds: How far its clock is set off; 0 in service.
         taxonomy: The categories and their rules.
-        cipher: Its key over tokens at rest.
+        hub_keys: Its keys over tokens at rest.
         side_keys: Its keys over nonces and digests at rest.
         epoch_key: Reads the key of an epoch by number.
         issuers: Names the authorities whose certificates are taken for a kind of holders, DER.
@@ -59,7 +59,7 @@ class HubFacts:
     trust_domain: str
     clock_offset_seconds: int
     taxonomy: Taxonomy
-    cipher: TokenCipher
+    hub_keys: HubKeys
     side_keys: SideKeys
     epoch_key: Callable[[int], bytes]
     issuers: Callable[[HolderKind], tuple[bytes, ...]]

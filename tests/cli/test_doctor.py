@@ -76,7 +76,7 @@ def test_home_without_fault(home: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def other_hub_key(home: Path) -> None:
     """Puts another key in the hub key's place."""
-    load_settings(home).keys.hub_key.write_text("5a" * 32 + "\n")
+    (load_settings(home).keys.hub_keys / "hub-1.key").write_text("5a" * 32 + "\n")
 
 
 def other_epoch_key(home: Path) -> None:

@@ -132,7 +132,7 @@ def test_dying_again_and_again_ends_the_hub(tmp_path: Path) -> None:
 def test_refused_restart_ends_the_hub(tmp_path: Path) -> None:
     """A worker that may not serve is not tried again: the hub stops and says why."""
     with hub_process(tmp_path / "home") as hub:
-        key = hub.settings.keys.hub_key
+        key = hub.settings.keys.hub_keys / "hub-1.key"
         key.chmod(0o644)
         hub.kill_child("worker-1")
         assert hub.await_end() == 1

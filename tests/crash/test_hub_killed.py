@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import pytest
 
 from rongan_share.audit.entry import GRANTED, parse_entry
-from rongan_share.ledger.cipher import read_key
 from rongan_share.ledger.entries import find_entry, find_nonce
 from rongan_share.ledger.environment import Transaction
+from rongan_share.ledger.hub_keys import HubKeys
 from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.ledger.streams import StreamKey, find_frame, get_highest_frame
 from rongan_share.v1 import contribution_service_pb2 as contribution_pb
@@ -97,8 +97,8 @@ def verify_ledger(hub: HubProcess, traffic: Traffic) -> None:
     books.verify()
     assert fault_of_log(hub) is None
     settings = hub.settings
-    side_keys = SideKeys(read_key(settings.keys.hub_key, data_directory=settings.data_directory))
     with hub.ledger() as ledger, ledger.read() as txn:
+        side_keys = HubKeys.of(settings, ledger).side_keys(1)
         stream = StreamKey(books.numbers[CONTRIBUTOR], traffic.stream_id)
         highest = get_highest_frame(txn, stream)
         assert highest >= traffic.last_frame

@@ -84,7 +84,7 @@ def limit_streams(home: Path) -> None:
 
 def other_hub_key(home: Path) -> None:
     """Puts another good key in the place of the hub key."""
-    load_settings(home).keys.hub_key.write_text("5a" * 32 + "\n")
+    (load_settings(home).keys.hub_keys / "hub-1.key").write_text("5a" * 32 + "\n")
 
 
 def other_epoch_key(home: Path) -> None:
@@ -100,7 +100,7 @@ def rsa_listener(home: Path) -> None:
 
 def open_hub_key(home: Path) -> None:
     """Lets everybody read the hub key."""
-    load_settings(home).keys.hub_key.chmod(0o644)
+    (load_settings(home).keys.hub_keys / "hub-1.key").chmod(0o644)
 
 
 def open_listener_key(home: Path) -> None:
@@ -109,9 +109,8 @@ def open_listener_key(home: Path) -> None:
 
 
 REFUSED: dict[str, tuple[Spoil, str]] = {
-    "hub_key_id 300": (set_value("hub_key_id", "300"), r"hub_key_id"),
-    "hub_key_id 0": (set_value("hub_key_id", "0"), r"hub_key_id"),
-    "hub_key_id of no key": (set_value("hub_key_id", "2"), r"is not key 2 of this store"),
+    "hub_keys elsewhere": (set_value("hub_keys", '"pki"'), r"hub-1\.key cannot be read as a key"),
+    "hub_keys inside the data": (set_value("hub_keys", '"data"'), r"lies inside the data dir"),
     "max_streams -1": (limit_streams, r"max_streams"),
     "wrong hub key": (other_hub_key, r"is not key 1 of this store"),
     "wrong epoch key": (other_epoch_key, r"epoch-1\.key is not the key of this epoch"),
@@ -134,7 +133,7 @@ def test_start_is_refused(home: Path, case: str) -> None:
     Ledger(home / "data").close()
 
 
-@pytest.mark.parametrize("case", ["hub_key_id 300", "max_streams -1", "wrong hub key"])
+@pytest.mark.parametrize("case", ["hub_keys elsewhere", "max_streams -1", "wrong hub key"])
 def test_command_says_it_in_one_line(home: Path, case: str) -> None:
     """The operators' command ends with 1 and one line that names the fault."""
     spoil, fault = REFUSED[case]

@@ -89,7 +89,7 @@ def names(hub: HubUnderTest) -> set[str]:
 
 def give_token(hub: HubUnderTest, row: Row, token: bytes, *, listing_id: int) -> int:
     """Appends what a holder sends once more to the journal; returns its sequence."""
-    encipher = hub.hub.walk.hub.cipher.encipher
+    encipher = hub.hub.walk.hub.hub_keys.cipher(1).encipher
     columns = {name: bytes(width) for name, width in CONTRIBUTE_COLUMNS}
     columns |= {"operation": bytes([RowOperation.RETOKEN]), "reference": row.reference}
     columns |= {"token": encipher(row.token), "next_token": encipher(token)}

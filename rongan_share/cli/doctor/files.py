@@ -61,7 +61,7 @@ def _check_folders(home: Path, settings: Settings) -> Iterator[Finding]:
 
 def _check_keys(home: Path, settings: Settings) -> Iterator[Finding]:
     keys = {
-        settings.keys.hub_key,
+        *settings.keys.hub_keys.glob("*.key"),
         settings.tls.private_key,
         *settings.keys.epoch_keys.glob("*.key"),
         *Hierarchy(home).pki.glob("*.key.pem"),

@@ -10,12 +10,10 @@ from rongan_share.audit.entry import parse_entry
 from rongan_share.cli.doctor.findings import Finding, failed, good, warned
 from rongan_share.clock import instant_of
 from rongan_share.errors import RonganError, StartRefusedError
-from rongan_share.ledger.cipher import read_key
-from rongan_share.ledger.counters import get_key_check
 from rongan_share.ledger.entries import find_entry, get_frontier
 from rongan_share.ledger.environment import Ledger
+from rongan_share.ledger.hub_keys import HubKeys, used_ids
 from rongan_share.ledger.objects import load_registry
-from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.model.epoch import EpochState
 from rongan_share.processes.epoch_keys import EpochKeys
 
@@ -39,7 +37,7 @@ def check_store(settings: Settings, now: datetime) -> Iterator[Finding]:
     try:
         with Ledger(settings.data_directory, writable=False) as ledger, ledger.read() as txn:
             registry = load_registry(txn)
-            yield from _check_hub_key(settings, txn)
+            yield from _check_hub_keys(HubKeys.of(settings, ledger), registry)
             yield from _check_epoch_keys(settings, registry)
             yield from _check_clock(settings, txn, now)
     except StartRefusedError as error:
@@ -68,17 +66,14 @@ def _check_room(data: Path) -> Iterator[Finding]:
         yield good("disk_room", "disk_ok", **values)
 
 
-def _check_hub_key(settings: Settings, txn: Transaction) -> Iterator[Finding]:
-    keys = settings.keys
-    try:
-        key = read_key(keys.hub_key, data_directory=settings.data_directory)
-    except StartRefusedError as error:
-        yield failed("hub_key", "key_unfit", cause=error)
-        return
-    if SideKeys(key).check_value != get_key_check(txn, keys.hub_key_id):
-        yield failed("hub_key", "hub_key_other", path=keys.hub_key, number=keys.hub_key_id)
-    else:
-        yield good("hub_key", "hub_key_ok", number=keys.hub_key_id)
+def _check_hub_keys(hub_keys: HubKeys, registry: Registry) -> Iterator[Finding]:
+    for key_id in used_ids(registry.hub_key):
+        try:
+            hub_keys.cipher(key_id)
+        except StartRefusedError as error:
+            yield failed("hub_key", "hub_key_unfit", cause=error)
+        else:
+            yield good("hub_key", "hub_key_ok", number=key_id)
 
 
 def _check_epoch_keys(settings: Settings, registry: Registry) -> Iterator[Finding]:

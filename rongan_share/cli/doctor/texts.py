@@ -176,11 +176,8 @@ _STORE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "放回正确的密钥文件；否则中心无法启动",
         ),
         "doctor.hub_key_ok": ("hub key {number} fits the store", "中心密钥 {number} 与存储相符"),
-        "doctor.hub_key_other": (
-            "{path} is not key {number} of this store",
-            "{path} 不是该存储的密钥 {number}",
-        ),
-        "doctor.hub_key_other.remedy": (
+        "doctor.hub_key_unfit": ("{cause}", "{cause}"),
+        "doctor.hub_key_unfit.remedy": (
             "put the right key file back; under another key all would read as not listed",
             "放回正确的密钥文件；密钥不符会使全部查询显示未列入",
         ),

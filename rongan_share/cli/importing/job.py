@@ -248,7 +248,7 @@ class ImportJob:
                 day=shanghai_day(store.clock.now()),
             ),
             consent_named=self._consent_named,
-            cipher=store.cipher,
+            cipher=store.hub_keys.cipher(ruling.key_id),
             blind=store.side_keys.blind,
             # Without any frame of its own there is nothing to compare with.
             snapshot=store.snapshot(last) if last else None,
@@ -286,7 +286,7 @@ class ImportJob:
             taxonomy_version=self._store.taxonomy.version,
             epoch=epoch.number,
             suite=epoch.suite,
-            key_id=self._store.cipher.key_id,
+            key_id=registry.hub_key.key_id,
             consent_named=self._consent_named,
         )
 

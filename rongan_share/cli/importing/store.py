@@ -9,13 +9,12 @@ from rongan_share.clock import SystemClock
 from rongan_share.columns.freeze import open_up_to
 from rongan_share.columns.imported import ImportedColumns
 from rongan_share.errors import StartRefusedError
-from rongan_share.ledger.cipher import TokenCipher, read_key
-from rongan_share.ledger.counters import get_key_check, get_last_of_partner
+from rongan_share.ledger.counters import get_last_of_partner
 from rongan_share.ledger.environment import Ledger
+from rongan_share.ledger.hub_keys import HubKeys
 from rongan_share.ledger.objects import load_registry
-from rongan_share.ledger.side_keys import SideKeys
 from rongan_share.ledger.store_lock import ImportLock, StoreHeldError
-from rongan_share.processes.column_folder import ColumnSets, KeyAtHand
+from rongan_share.processes.column_folder import ColumnSets
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class ImportStore:
         directory: Where it is.
         alone: Whether no hub serves it; then none can start before the import has ended.
         clock: Tells the time.
-        cipher: The hub's key over tokens.
+        hub_keys: The hub's keys over tokens.
         side_keys: Its keys over digests.
         columns: The frozen columns of the set that answers come from.
         imported: The columns of imports.
@@ -57,9 +56,6 @@ class ImportStore:
         self.clock = clock or SystemClock(settings.clock.offset_seconds)
         self.taxonomy = packaged_taxonomy()
         self.directory = directory = settings.data_directory
-        key = read_key(settings.keys.hub_key, data_directory=directory)
-        key_id = settings.keys.hub_key_id
-        self.cipher, self.side_keys = TokenCipher(key, key_id=key_id), SideKeys(key)
         with ExitStack() as ending:
             if not directory.is_dir():
                 raise StartRefusedError(f"{directory} holds no ledger")
@@ -69,13 +65,11 @@ class ImportStore:
                 ledger, self.alone = _open(settings)
                 ending.callback(ledger.close)
             self.ledger = ledger
-            with self.ledger.read() as txn:
-                known = get_key_check(txn, key_id)
-            if known != self.side_keys.check_value:
-                path = settings.keys.hub_key
-                raise StartRefusedError(f"{path} is not key {key_id} of this store")
-            keys = {key_id: KeyAtHand(self.cipher, self.side_keys)}
-            self.columns = ColumnSets(settings, self.ledger, keys).serving()
+            self.hub_keys = HubKeys.of(settings, ledger)
+            hub_key = self.registry.hub_key
+            self.hub_keys.verify(hub_key)
+            self.side_keys = self.hub_keys.side_keys(hub_key.key_id)
+            self.columns = ColumnSets(settings, self.ledger, self.hub_keys).serving()
             self.imported = ImportedColumns(self.columns)
             self._ending = ending.pop_all()
 
