@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +15,9 @@ from rongan_share.errors import LedgerCorruptError, Reason, RonganError, StartRe
 from rongan_share.ledger.sealed import SEAL_BYTES, seal, unseal
 from rongan_share.ledger.store_files import refuse_foreign
 from rongan_share.ledger.store_lock import StoreLock
+from rongan_share.ledger.tables import Table
+
+__all__ = ["FORMAT_VERSION", "MAP_BYTES", "MAX_READERS", "Ledger", "Table", "Transaction"]
 
 FORMAT_VERSION = 1
 """Version of the store's layout; a newer one is refused, an older one migrated."""
@@ -27,24 +29,6 @@ MAX_READERS = 1_024
 """Reader slots; LMDB's 126 were exhausted by 256 threads."""
 
 _FORMAT_KEY = b"format"
-
-
-class Table(Enum):
-    """The ledger's tables, each a named LMDB database."""
-
-    META = "meta"
-    JOURNAL = "journal"
-    OBJECTS = "objects"
-    QUOTAS = "quotas"
-    STREAMS = "streams"
-    FRAMES = "frames"
-    REPEATS = "repeats"
-    ENTRIES = "entries"
-    NONCES = "nonces"
-    BUSINESS_REFS = "business_refs"
-    DISCLOSURES = "disclosures"
-    IMPORTS = "imports"
-    PARTS = "parts"
 
 
 class Transaction:
@@ -121,6 +105,21 @@ class Transaction:
         if not found:
             return None
         return bytes(cursor.key()), bytes(cursor.value()[:length])
+
+    def heads(self, table: Table, after: bytes, length: int) -> Iterator[tuple[bytes, bytes, int]]:
+        """Walks keys behind one, how their values begin, unverified, and their sizes."""
+        cursor = self._txn.cursor(db=self._databases[table])
+        found = cursor.set_range(after) if after else cursor.first()
+        while found:
+            key = bytes(cursor.key())
+            if key != after:
+                value = cursor.value()
+                yield key, bytes(value[:length]), len(value)
+            found = cursor.next()
+
+    def count(self, table: Table) -> int:
+        """Returns how many keys a table has."""
+        return int(self._txn.stat(self._databases[table])["entries"])
 
     def delete(self, table: Table, key: bytes) -> None:
         """Removes a key, if it is there."""

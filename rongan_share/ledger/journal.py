@@ -7,9 +7,9 @@ each; 16 bytes BLAKE2b. A pair says which listing a row was about: one or more f
 WITHDRAW row, one for an ADD row that found an equal live listing and changed nothing. An ADD row
 without a pair made a new listing.
 
-Format 2 is a value that was compacted: behind the header stand the checksum of the value as it was
-first written and how many rows it had, u32; then the number that each remaining row had, u16, by
-which listings keep their ids. Rows in pairs are places among the remaining ones.
+Format 2 is a value that was compacted or enciphered anew: behind the header stand the checksum of
+the value as it was first written and how many rows it had, u32; then the number that each remaining
+row had, u16, by which listings keep their ids. Rows in pairs are places among the remaining ones.
 
 What was imported stands there as one SEGMENT value (`ledger/segments.py`); its parts are read as
 frames like any other, and may be compacted like them.
@@ -30,13 +30,13 @@ from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.ledger.sealed import SEAL_BYTES
 from rongan_share.ledger.segments import Segment, find_segment, parse_segment, part_key
 from rongan_share.ledger.values import (
-    COMPACTED_FORMAT,
     HEADER_BYTES,
+    REWRITTEN_FORMAT,
     VALUE_FORMAT,
     RowsHeader,
     ValueKind,
     glance,
-    is_compacted,
+    is_rewritten,
     kind_of,
     parse_header,
 )
@@ -56,6 +56,7 @@ __all__ = [
     "find_part_seal",
     "find_seal",
     "find_value_seal",
+    "first_seal",
     "get_staged",
     "list_frames",
     "list_steps",
@@ -76,7 +77,7 @@ _COUNT = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What a compacted frame was when it was accepted.
+    """What a frame that was rewritten was when it was accepted.
 
     Attributes:
         seal: Checksum of its value.
@@ -99,7 +100,7 @@ class JournalFrame:
         columns: The columns by name, each of `row_count` values.
         pair_rows: Rows of the (row, listing id) pairs.
         pair_ids: Listing ids of the pairs.
-        original: What a compacted frame was before; None for one that stands as it was accepted.
+        original: What a rewritten frame was before; None for one that stands as it was accepted.
     """
 
     sequence: int
@@ -136,7 +137,7 @@ class PackedFrame:
         pair_ids: NDArray[np.uint64],
         original: Original | None = None,
     ) -> None:
-        value_format = VALUE_FORMAT if original is None else COMPACTED_FORMAT
+        value_format = VALUE_FORMAT if original is None else REWRITTEN_FORMAT
         parts = [header.pack(ValueKind.ROWS, value_format)]
         if original is not None:
             parts.append(_ORIGINAL.pack(original.seal, original.row_count))
@@ -232,22 +233,23 @@ def find_seal(txn: Transaction, sequence: int) -> bytes:
     segment = find_segment(txn, sequence)
     if segment is not None and sequence != segment.first_sequence:
         return segment.seal_of(sequence)
-    return _first_seal(txn, Table.JOURNAL, sequence.to_bytes(8, "big"))
+    return first_seal(txn, Table.JOURNAL, sequence.to_bytes(8, "big"))
 
 
 def find_value_seal(txn: Transaction, sequence: int) -> bytes:
     """Returns the checksum with which a frame, or the part of an import, was first written."""
-    return _first_seal(txn, *_place_of(txn, sequence))
+    return first_seal(txn, *_place_of(txn, sequence))
 
 
 def find_part_seal(txn: Transaction, import_id: bytes, number: int) -> bytes:
     """Returns the checksum with which a part was first written; empty if it is not there."""
-    return _first_seal(txn, Table.PARTS, part_key(import_id, number))
+    return first_seal(txn, Table.PARTS, part_key(import_id, number))
 
 
-def _first_seal(txn: Transaction, table: Table, key: bytes) -> bytes:
+def first_seal(txn: Transaction, table: Table, key: bytes) -> bytes:
+    """Returns the checksum with which a value was first written; empty if it is not there."""
     head = txn.peek(table, key, HEADER_BYTES + SEAL_BYTES)
-    if head is not None and head[0] == key and is_compacted(head[1]):
+    if head is not None and head[0] == key and is_rewritten(head[1]):
         return head[1][HEADER_BYTES:]
     return txn.find_seal(table, key)
 
@@ -270,7 +272,7 @@ def get_staged(txn: Transaction, import_id: bytes, number: int) -> tuple[Journal
     payload = txn.get(Table.PARTS, key)
     if payload is None:
         raise LedgerCorruptError(Table.PARTS.value, key)
-    return parse_frame(number, payload), _first_seal(txn, Table.PARTS, key)
+    return parse_frame(number, payload), first_seal(txn, Table.PARTS, key)
 
 
 def _list_parts(txn: Transaction, segment: Segment, after: int) -> Iterator[JournalFrame]:
@@ -317,7 +319,7 @@ def parse_frame(sequence: int, payload: bytes) -> JournalFrame:
     columns: dict[str, NDArray[Any]] = {}
     at = HEADER_BYTES
     original: Original | None = None
-    if is_compacted(payload):
+    if is_rewritten(payload):
         seal, row_count = _ORIGINAL.unpack_from(payload, at)
         at += _ORIGINAL.size
         original = Original(seal, row_count, np.frombuffer(payload, "<u2", header.row_count, at))

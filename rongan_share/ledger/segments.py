@@ -5,7 +5,8 @@ until then: each holds as many rows as a listing id can number, but for the last
 id is the segment's first sequence << 14, plus the row's place in the import.
 
 Value, little-endian, under the first sequence: the head, its row count that of all parts; import id
-16 bytes; how many parts u32; the checksum of each part, 16 bytes; 16 bytes BLAKE2b.
+16 bytes; how many parts u32; the checksum of each part, 16 bytes; 16 bytes BLAKE2b. In format 2,
+that of a value that was rewritten, its first checksum stands behind the head.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from typing import TYPE_CHECKING
 
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.ledger.sealed import SEAL_BYTES
-from rongan_share.ledger.values import HEADER_BYTES, RowsHeader, ValueKind, kind_of, parse_header
+from rongan_share.ledger.values import (
+    HEADER_BYTES,
+    REWRITTEN_FORMAT,
+    VALUE_FORMAT,
+    RowsHeader,
+    ValueKind,
+    is_rewritten,
+    kind_of,
+    parse_header,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,9 +86,20 @@ def digest_of_seals(seals: Iterable[bytes]) -> bytes:
 
 def append_segment(txn: Transaction, segment: Segment) -> None:
     """Writes a segment at the end of the journal; its parts must be there already."""
-    head = segment.header.pack(ValueKind.SEGMENT)
-    payload = head + segment.import_id + _COUNT.pack(segment.part_count) + segment.seals
-    txn.append_all(Table.JOURNAL, [(segment.first_sequence.to_bytes(8, "big"), payload)])
+    key = segment.first_sequence.to_bytes(8, "big")
+    txn.append_all(Table.JOURNAL, [(key, pack_segment(segment))])
+
+
+def pack_segment(segment: Segment, first_seal: bytes = b"") -> bytes:
+    """Returns the value of a segment, but for its checksum.
+
+    Args:
+        segment: The segment.
+        first_seal: The checksum that it was first written with, if it is written anew.
+    """
+    value_format = REWRITTEN_FORMAT if first_seal else VALUE_FORMAT
+    head = segment.header.pack(ValueKind.SEGMENT, value_format) + first_seal
+    return head + segment.import_id + _COUNT.pack(segment.part_count) + segment.seals
 
 
 def find_segment(txn: Transaction, sequence: int) -> Segment | None:
@@ -104,10 +125,11 @@ def parse_segment(first_sequence: int, payload: bytes) -> Segment:
     """
     key = first_sequence.to_bytes(8, "big")
     header = parse_header(payload, ValueKind.SEGMENT, table=Table.JOURNAL.value, key=key)
-    at = HEADER_BYTES + IMPORT_ID_BYTES
+    at = HEADER_BYTES + (SEAL_BYTES if is_rewritten(payload) else 0)
+    import_id = payload[at : at + IMPORT_ID_BYTES]
+    at += IMPORT_ID_BYTES
     (count,) = _COUNT.unpack_from(payload, at)
     at += _COUNT.size
-    import_id = payload[HEADER_BYTES : HEADER_BYTES + IMPORT_ID_BYTES]
     return Segment(first_sequence, header, import_id, payload[at : at + count * SEAL_BYTES])
 
 

@@ -11,8 +11,9 @@ from rongan_share.errors import LedgerCorruptError
 VALUE_FORMAT = 1
 """Format of values as they are first written."""
 
-COMPACTED_FORMAT = 2
-"""Format of ROWS values from which rows were dropped."""
+REWRITTEN_FORMAT = 2
+"""Format of values that were written anew, without some rows or under another hub key: behind the
+head stands the checksum that they were first written with."""
 
 _HEADER = struct.Struct("<HBBBIIIIQ")
 
@@ -61,9 +62,9 @@ def kind_of(head: bytes) -> int:
     return kind
 
 
-def is_compacted(head: bytes) -> bool:
-    """Tells whether a head is that of a compacted value."""
-    return int.from_bytes(head[:2], "little") == COMPACTED_FORMAT
+def is_rewritten(head: bytes) -> bool:
+    """Tells whether a head is that of a value that was written anew."""
+    return int.from_bytes(head[:2], "little") == REWRITTEN_FORMAT
 
 
 def glance(head: bytes) -> RowsHeader:
@@ -78,7 +79,6 @@ def parse_header(payload: bytes, kind: ValueKind, *, table: str, key: bytes) -> 
         LedgerCorruptError: It has another kind, or a format that this hub does not know.
     """
     value_format, found, *fields = _HEADER.unpack_from(payload)
-    compacted = value_format == COMPACTED_FORMAT and kind == ValueKind.ROWS
-    if found != kind or not (compacted or value_format == VALUE_FORMAT):
+    if found != kind or value_format not in (VALUE_FORMAT, REWRITTEN_FORMAT):
         raise LedgerCorruptError(table, key)
     return RowsHeader(*fields)
