@@ -23,6 +23,7 @@ from tests.support.books import fault_of_log, read_books
 from tests.support.hub import Stubs
 from tests.support.kernel import listeners_on, lives
 from tests.support.processes import HubProcess, hub_process, run_hub_command
+from tests.walk.enrolling import REFUSED, enroll, minted, new_key, secret_for, told
 
 WORKERS = 2
 STREAM = bytes(range(16))
@@ -53,6 +54,19 @@ def test_one_hub(hub: HubProcess) -> None:
     assert [note.method for note in notes(hub)] == ["hub/init", "hub/start"]
     assert notes(hub)[-1].facts["workers"] == "2"
     verify_answers(hub)
+
+
+def test_workers_enrol_together(hub: HubProcess) -> None:
+    """All workers enrol on one port of its own, and a secret gets one certificate from them all."""
+    assert listeners_on(hub.enrolment_port) == WORKERS
+    hub.create_partner("enrols")
+    hub.agree("enrols")
+    secret, key = secret_for(hub, "enrols"), new_key()
+    answers = [enroll(hub, "enrols", secret, key=key) for _ in range(6)]
+    assert len({tuple(answer.chain_der) for answer in answers}) == 1
+    assert told(lambda: enroll(hub, "enrols", secret, key=new_key())) == REFUSED
+    caller = hub.connect(minted(answers[0], key))
+    assert caller.agreements.GetTokenEpoch(GetTokenEpochRequest(), timeout=5).key
 
 
 def test_second_hub_is_refused(hub: HubProcess, tmp_path: Path) -> None:

@@ -78,7 +78,12 @@ class HubProcess(HubUnderTest):
         self.workers = workers
         self._served = False
         self.process: subprocess.Popen[str] | None = None
-        plan = Plan(trust_domain=TRUST_DOMAIN, address=f"127.0.0.1:{self._port}")
+        self.enrolment_port = 0
+        plan = Plan(
+            trust_domain=TRUST_DOMAIN,
+            address=f"127.0.0.1:{self._port}",
+            enrolment_address="127.0.0.1:0",
+        )
         found_hub(home, plan, SystemClock())
         super().__init__(home, SystemClock())
 
@@ -86,6 +91,11 @@ class HubProcess(HubUnderTest):
     def target(self) -> str:
         """Where it listens."""
         return f"localhost:{self._port}"
+
+    @property
+    def enrolment_target(self) -> str:
+        """Where it enrols; another port at every start."""
+        return f"localhost:{self.enrolment_port}"
 
     @property
     def port(self) -> int:
@@ -117,6 +127,7 @@ class HubProcess(HubUnderTest):
             line = first_line(self.launch())
             if "serving" in line:
                 self._served = True
+                self.enrolment_port = int(json.loads(line)["enrolment"].rpartition(":")[2])
                 return
             self.kill()
             fault = self.said().removeprefix(said)
