@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
 from rongan_share.clock import nanoseconds
 from rongan_share.ledger.committer import Placement, time_ns
-from rongan_share.ledger.objects import put_object
+from rongan_share.ledger.objects import list_newest, put_object
+from rongan_share.model.issuance import Issuance, IssuanceState
 from rongan_share.model.partner import Certificate, CertificateState, HolderKind, PartnerState
 from rongan_share.services.call import Call, Outcome, malformed
 from rongan_share.services.pages import place_token, read_page_size, read_place_token
@@ -59,7 +60,7 @@ def list_certificates(call: Call, request: pb.ListCertificatesRequest) -> Outcom
     if request.expiring_within_days < 0:
         raise malformed("expiring_within_days", "not negative")
     after = read_place_token(call, _LIST, request.page_token, length=_PLACE_BYTES)
-    known: Iterable[Certificate] = call.registry.certificates.values()
+    known: Iterable[Certificate] = [*call.registry.certificates.values(), *_intended(call)]
     if request.expiring_within_days:
         now_ns = nanoseconds(call.now)
         last_ns = now_ns + request.expiring_within_days * _DAY_NS
@@ -114,6 +115,22 @@ def certificate_message(certificate: Certificate) -> pb.Certificate:
     return message
 
 
+def _intended(call: Call) -> Iterator[Certificate]:
+    """Lists what is written down and not signed yet, whatever it waits for."""
+    for issuance in list_newest(call.read, Issuance):
+        if issuance.state is IssuanceState.INTENDED:
+            yield Certificate(
+                fingerprint=b"",
+                serial_hex=issuance.serial_hex,
+                holder_kind=issuance.key.holder_kind,
+                holder_id=issuance.key.holder_id,
+                not_before_ns=issuance.not_before_ns,
+                not_after_ns=issuance.not_after_ns,
+                state=CertificateState.INTENDED,
+                version=1,
+            )
+
+
 def _needed(call: Call) -> list[Certificate]:
     """Lists the certificates that somebody would miss: they open the door and none follows them.
 
@@ -160,6 +177,6 @@ def _place(certificate: Certificate) -> bytes:
         [
             certificate.not_after_ns.to_bytes(_TIME_BYTES, "big"),
             int(certificate.serial_hex, 16).to_bytes(_SERIAL_BYTES, "big"),
-            certificate.fingerprint,
+            certificate.fingerprint.ljust(_FINGERPRINT_BYTES, b"\0"),
         ]
     )

@@ -201,6 +201,27 @@ def test_no_certificate_changes_who_enrols(hub: HubUnderTest) -> None:
     assert leaf.fingerprint(hashes.SHA256()) == certificates_of(hub, "en-tls")[0].fingerprint
 
 
+def test_signer_away_does_not_use_the_secret_up(hub: HubUnderTest) -> None:
+    """The intent is listed meanwhile, and whoever asks again with the same key goes on with it."""
+    hub.create_partner("en-away")
+    secret, key = secret_for(hub, "en-away"), new_key()
+    hub.signer.stop()
+    try:
+        away = told(partial(enroll, hub, "en-away", secret, key=key))
+    finally:
+        hub.start_signer()
+    assert away == Refused("UNAVAILABLE", "SIGNER_UNAVAILABLE", {})
+    [intended] = certificates_of(hub, "en-away")
+    assert (CertificateState(intended.state), intended.fingerprint) == (
+        CertificateState.INTENDED,
+        b"",
+    )
+    given = enroll(hub, "en-away", secret, key=key)
+    [found] = certificates_of(hub, "en-away")
+    assert found.serial_hex == intended.serial_hex
+    assert found.fingerprint == hashlib.sha256(given.chain_der[0]).digest()
+
+
 def test_root_is_found_by_its_digest(hub: HubUnderTest) -> None:
     """A client without a root finds it in the handshake, and then trusts that one alone."""
     answer = hub.alice.operators.CreateEnrolment(
