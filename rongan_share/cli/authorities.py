@@ -93,7 +93,7 @@ def _replace(old: IssuerFiles, new: IssuerFiles) -> Iterator[Path]:
         content = path.read_bytes()
         if place.exists() and place.read_bytes() != content:
             serial = _serial(old.certificate)
-            aside = place.with_name(f"{place.name}.{serial}")
+            aside = place.with_name(f"{serial}.{place.name}")
             # A key is never lost by another: it may have to sign a last list of what it revoked.
             if not aside.exists():
                 os.link(place, aside)

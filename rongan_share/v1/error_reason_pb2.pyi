@@ -177,7 +177,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_TOO_MANY_CALLS: _ErrorReason.ValueType  # 37
     """RESOURCE_EXHAUSTED, with RetryInfo: the caller has as many calls under way, or streams open, as
-    one caller may have; nothing was read. Metadata: limit, most.
+    one caller may have, or the enrolment listener is asked too often; nothing was read. Metadata:
+    limit, most.
     Sample: {limit: "streams", most: "64"}.
     """
     ERROR_REASON_STORE_FULL: _ErrorReason.ValueType  # 29
@@ -366,7 +367,8 @@ Metadata: none.
 """
 ERROR_REASON_TOO_MANY_CALLS: ErrorReason.ValueType  # 37
 """RESOURCE_EXHAUSTED, with RetryInfo: the caller has as many calls under way, or streams open, as
-one caller may have; nothing was read. Metadata: limit, most.
+one caller may have, or the enrolment listener is asked too often; nothing was read. Metadata:
+limit, most.
 Sample: {limit: "streams", most: "64"}.
 """
 ERROR_REASON_STORE_FULL: ErrorReason.ValueType  # 29

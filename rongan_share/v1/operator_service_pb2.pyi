@@ -904,7 +904,7 @@ class RegisterCertificateRequest(_message.Message):
 
     CERTIFICATE_DER_FIELD_NUMBER: _builtins.int
     certificate_der: _builtins.bytes
-    """certificate_der: one leaf of a partner, DER, signed by the hub's client intermediate itself; it
+    """certificate_der: one leaf of a partner, DER, signed by a client intermediate of the hub itself; it
     names its holder. Anything else is REQUEST_MALFORMED with field `certificate_der`.
     """
     def __init__(
@@ -1115,7 +1115,9 @@ class CreateEnrolmentResponse(_message.Message):
     secret: _builtins.bytes
     """secret: 32 bytes, shown once: the hub keeps its digest alone."""
     root_digest: _builtins.bytes
-    """root_digest: SHA-256 of the newest root's DER, by which the partner recognises the hub."""
+    """root_digest: SHA-256 of the DER of the root that the hub's certificate hangs below, by which the
+    partner recognises the hub.
+    """
     entry_index: _builtins.int
     """entry_index: place of the entry in the audit log."""
     @_builtins.property

@@ -219,8 +219,9 @@ class OperatorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeCertificate(self, request, context):
-        """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
-        RESOURCE_NOT_FOUND for a serial number that is not registered.
+        """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever, and one
+        that was issued to follow it and was not used. RESOURCE_NOT_FOUND for a serial number that is not
+        registered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -256,7 +257,7 @@ class OperatorServiceServicer(object):
 
     def ListCertificates(self, request, context):
         """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-        negative page size.
+        negative number; PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

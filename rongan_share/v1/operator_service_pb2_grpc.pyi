@@ -71,8 +71,9 @@ class OperatorServiceStub:
     RESOURCE_NOT_FOUND for an unknown partner; RESOURCE_EXISTS if it is registered already.
     """
     RevokeCertificate: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.RevokeCertificateRequest, _operator_service_pb2.RevokeCertificateResponse]
-    """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
-    RESOURCE_NOT_FOUND for a serial number that is not registered.
+    """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever, and one
+    that was issued to follow it and was not used. RESOURCE_NOT_FOUND for a serial number that is not
+    registered.
     """
     CommitImport: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.CommitImportRequest, _operator_service_pb2.CommitImportResponse]
     """CommitImport makes the rows that `rongan-hub import` has staged in the hub's store visible, all
@@ -92,7 +93,7 @@ class OperatorServiceStub:
     """
     ListCertificates: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]
     """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-    negative page size.
+    negative number; PAGE_TOKEN_INVALID.
     """
     OpenEpoch: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.OpenEpochRequest, _operator_service_pb2.OpenEpochResponse]
     """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
@@ -162,8 +163,9 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     RESOURCE_NOT_FOUND for an unknown partner; RESOURCE_EXISTS if it is registered already.
     """
     RevokeCertificate: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.RevokeCertificateRequest, _operator_service_pb2.RevokeCertificateResponse]  # type: ignore[assignment]
-    """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
-    RESOURCE_NOT_FOUND for a serial number that is not registered.
+    """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever, and one
+    that was issued to follow it and was not used. RESOURCE_NOT_FOUND for a serial number that is not
+    registered.
     """
     CommitImport: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.CommitImportRequest, _operator_service_pb2.CommitImportResponse]  # type: ignore[assignment]
     """CommitImport makes the rows that `rongan-hub import` has staged in the hub's store visible, all
@@ -183,7 +185,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     ListCertificates: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]  # type: ignore[assignment]
     """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-    negative page size.
+    negative number; PAGE_TOKEN_INVALID.
     """
     OpenEpoch: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.OpenEpochRequest, _operator_service_pb2.OpenEpochResponse]  # type: ignore[assignment]
     """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
@@ -310,8 +312,9 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operator_service_pb2.RevokeCertificateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.RevokeCertificateResponse, _abc.Awaitable[_operator_service_pb2.RevokeCertificateResponse]]:
-        """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever.
-        RESOURCE_NOT_FOUND for a serial number that is not registered.
+        """RevokeCertificate shuts a client certificate, a partner's or an operator's, out for ever, and one
+        that was issued to follow it and was not used. RESOURCE_NOT_FOUND for a serial number that is not
+        registered.
         """
 
     @_abc_1.abstractmethod
@@ -355,7 +358,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.ListCertificatesResponse, _abc.Awaitable[_operator_service_pb2.ListCertificatesResponse]]:
         """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-        negative page size.
+        negative number; PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod

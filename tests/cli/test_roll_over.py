@@ -107,7 +107,7 @@ def test_root_is_rolled(hub: HubUnderTest, shell: CommandLine, tmp_path: Path) -
     assert list(verify_successor(bundle_of(fresh_caller), both).root_der) == [
         new_root.public_bytes(Encoding.DER)
     ]
-    assert [path.name for path in pki.glob("*-ca.key.pem.*")]
+    assert [path.name for path in pki.glob("*.*-ca.key.pem")]
     assert shell.facts("status")["tls_error"] == ""
     shown = shell.facts("cert", "bundle")["roots"]
     assert isinstance(shown, list)
