@@ -54,7 +54,7 @@ def enrolment(options: Options, partner_id: str, *, out: Path | None) -> None:
         "enrolment": text if out is None else str(out),
         "expiry_time": answer.expiry_time.ToDatetime(tzinfo=UTC).isoformat(),
         "entry_index": answer.entry_index,
-        "partner_runs": shlex.join(["rongan", "--hub", _address(options), "enroll", partner_id]),
+        "partner_runs": shlex.join(["rongan", "enroll", partner_id, "--hub", _address(options)]),
     }
     options.show(facts, [*facts.items(), ("", say("give_enrolment"))])
 

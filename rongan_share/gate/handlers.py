@@ -104,7 +104,7 @@ class Gate:
     ) -> bytes:
         peer = peer_of(context)()
         try:
-            with self._place(peer) as turn:
+            with self._place(peer, context) as turn:
                 raw = next(received(requests, context), None)
                 if raw is None:
                     return _nothing_came(context)
@@ -149,14 +149,16 @@ class Gate:
         scope = None if route.frames is None else route.frames.held_scope(None)
         return HeldStream(route, self._walk.claim(peer), scope=scope, cut=cut)
 
-    def _place(self, peer: Peer) -> AbstractContextManager[Semaphore]:
+    def _place(
+        self, peer: Peer, context: grpc.ServicerContext
+    ) -> AbstractContextManager[Semaphore]:
         """Takes a place for a unary call: of its certificate, or where none is shown, its address.
 
         Raises:
             RonganError: TOO_MANY_CALLS.
         """
         if self._door is not None:
-            return self._door.call(peer.address)
+            return self._door.call(context.peer())
         return self.admission.call(self.claim(peer))
 
     def claim(self, peer: Peer) -> ClaimedCaller | None:
@@ -282,15 +284,9 @@ def peer_of(context: grpc.ServicerContext) -> Callable[[], Peer]:
     """Returns what makes a Peer of each item of a call, all with the same call id."""
     certificates = context.auth_context().get("x509_pem_cert", ())
     certificate_pem = bytes(next(iter(certificates), b""))
-    address = context.peer()
     call_id = secrets.token_hex(_CALL_ID_BYTES)
 
     def make() -> Peer:
-        return Peer(
-            certificate_pem=certificate_pem,
-            call_id=call_id,
-            receipt_ns=monotonic_ns(),
-            address=address,
-        )
+        return Peer(certificate_pem=certificate_pem, call_id=call_id, receipt_ns=monotonic_ns())
 
     return make

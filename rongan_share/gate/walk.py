@@ -64,13 +64,11 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         certificate_pem: Its leaf certificate, as TLS received it; empty if there is none.
         call_id: The hub's own number of the call, for its log.
         receipt_ns: When the item arrived, by a clock that never goes back.
-        address: Where it comes from, as gRPC says it.
     """
 
     certificate_pem: bytes
     call_id: str
     receipt_ns: int
-    address: str = ""
 
     def duration_us(self) -> int:
         """Returns the microseconds since receipt."""

@@ -98,7 +98,7 @@ def test_enrolment_string(shell: CommandLine, tmp_path: Path) -> None:
     code, out, _ = shell.run("cert", "enrolment", "cl-shown")
     assert code == 0
     [shown] = re.findall(r"rse1\.\S+", out)
-    assert "rongan --hub HOST:PORT enroll cl-shown" in out
+    assert "rongan enroll cl-shown --hub HOST:PORT" in out
     string = EnrolmentString.parse(shown)
     assert enroll(hub, "cl-shown", string.secret, key=new_key()).chain_der
     code, out, err = shell.run("cert", "enrolment", "cl-nobody", "--out", str(tmp_path / "no"))
