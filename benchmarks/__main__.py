@@ -16,6 +16,7 @@ from benchmarks import (
     rows_coalesced,
     rows_contribution,
     rows_frames,
+    rows_identity,
     rows_import,
     rows_memory,
     rows_others,
@@ -45,6 +46,7 @@ FAMILIES: tuple[Family, ...] = (
     *rows_others.FAMILIES,
     *rows_coalesced.FAMILIES,
     *rows_import.FAMILIES,
+    *rows_identity.FAMILIES,
     *rows_writes.FAMILIES,
     *rows_contribution.FAMILIES,
 )

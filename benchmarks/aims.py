@@ -50,6 +50,8 @@ AIMS = {
     "others_p99_ratio": Aim(2, 1.3),
     "workers_2_vs_1": Aim(1.1, 1.0),
     "streams_1478_rss_mb": Aim(400, 200),
+    "revoke_to_refusal_s": Aim(10, 2),
+    "identity_cpu_us": Aim(25, 10),
     "import_rows_per_s": Aim(1e6, 3e6),
     "rate_100m_vs_1m": Aim(0.7, 0.9),
     "freeze_100m_s": Aim(120, 40),
