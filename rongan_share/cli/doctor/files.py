@@ -52,7 +52,8 @@ def _check_folders(home: Path, settings: Settings) -> Iterator[Finding]:
         if mode & _OTHERS_WRITE:
             bad = True
             yield failed("folders", "folder_writable", path=folder)
-        elif mode & _OTHERS:
+        elif mode & stat.S_IRWXO:
+            # A group may look in: a signer of its own user reads the ledger so.
             bad = True
             yield warned("folders", "folder_open", path=folder)
     if not bad:
