@@ -17,11 +17,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from partner_sdk.agreements import Agreement, TokenEpoch, read_agreement
+from partner_sdk.agreements import Agreement, NextEpoch, TokenEpoch, read_agreement
 from partner_sdk.asking import Asking
 from partner_sdk.calls import Connections
 from partner_sdk.contributions import FRAME_ROWS
 from partner_sdk.own_listings import OwnListing, list_own
+from partner_sdk.own_tokens import OwnTokens
 from partner_sdk.questions import Origin, Question
 from partner_sdk.renewer import Renewer
 from partner_sdk.retokens import Retokening
@@ -154,6 +155,10 @@ class Client(Asking):
         """Gets the current epoch and the opening one; asked again when the hub says so."""
         return self._epochs.current()
 
+    def opening_epoch(self) -> NextEpoch | None:
+        """Gets the epoch that is opening, or None; asks the hub unless it knows of one."""
+        return self._epochs.opening().next
+
     def tokenizer(self) -> Tokenizer:
         """Gets what makes the tokens of the current epoch."""
         return self._epochs.current().tokenizer
@@ -251,7 +256,11 @@ class Client(Asking):
             HubRefusalError: The hub refused, or could not be reached.
         """
         stream = self._stream(os.urandom(TOKEN_BYTES), "")
-        return Retokening(stream, frame_rows=frame_rows).acks(rows)
+
+        def list_own() -> OwnTokens:
+            return OwnTokens(self.own_listings(), self.taxonomy())
+
+        return Retokening(stream, list_own, frame_rows=frame_rows).acks(rows)
 
     def contribution_state(self, stream_id: bytes) -> ContributionState:
         """Asks how far a stream of contributions came."""

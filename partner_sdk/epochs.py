@@ -74,6 +74,10 @@ class EpochCache:
         """Gets the current epoch; each delivery by the hub is audited, so it is asked once."""
         return self._epoch.get(lambda _: True)
 
+    def opening(self) -> TokenEpoch:
+        """Gets the current epoch, asked anew unless it is known that another one is opening."""
+        return self._epoch.get(lambda epoch: epoch.next is not None)
+
     def forget(self, refused: TokenEpoch) -> None:
         """Drops the epoch, because the hub refused it or asks for tokens of the next one too.
 

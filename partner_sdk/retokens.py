@@ -25,16 +25,26 @@ from rongan_share.wire.reasons import Reason
 from rongan_share.wire.vocabulary import RowFlag, RowOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from partner_sdk.own_tokens import OwnTokens
     from partner_sdk.sources.rows import ParsedRow
     from partner_sdk.streams import FrameExchange
     from partner_sdk.uploads import ContributionStream, Terms
     from rongan_share.v1.contribution_service_pb2 import ContributeResponse
+    from rongan_share.wire.identifiers import Canonical
 
 PROBE_ROWS = 500
 """Rows of the first frame, and of one after a frame that lost rows: each row that the hub refuses
 sends all the others of its frame again."""
+
+
+MOST_SINGLY = 300
+"""Rows that are found out to be refused one by one; then own listings are read, which tells of all
+others at once."""
+
+ABSENT = "no live listing of this reference, category and token"
+"""Rule of a row that is left out without asking; the hub says the same."""
 
 
 class NoOpeningEpochError(SdkError):
@@ -137,6 +147,18 @@ class _Piece:
                 rest = column[: place * width] + column[(place + 1) * width :]
                 setattr(self.message, name, rest)
 
+    def keep(self, known: OwnTokens, token_of: Callable[[Canonical], bytes]) -> None:
+        """Takes out rows of which there is no listing."""
+        kept = []
+        for row in self.rows:
+            token = token_of(row.canonical) if row.canonical else b""
+            if known.has(row.reference, row.category, token):
+                kept.append(row)
+            else:
+                self.left_out.append(LeftOut(row, ABSENT))
+        if len(kept) < len(self.rows):
+            self.rows, self.message = kept, None
+
     def send(self, number: int, terms: Terms) -> SentFrame[ContributeRequest]:
         """Makes the message that goes out; tokens are made once."""
         if self.message is None:
@@ -148,11 +170,18 @@ class _Piece:
 class Retokening:
     """RETOKEN rows on their way into one stream, which is new."""
 
-    def __init__(self, stream: ContributionStream, *, frame_rows: int = FRAME_ROWS) -> None:
+    def __init__(
+        self,
+        stream: ContributionStream,
+        list_own: Callable[[], OwnTokens],
+        *,
+        frame_rows: int = FRAME_ROWS,
+    ) -> None:
         """Begins with nothing sent.
 
         Args:
             stream: A stream that the hub does not know yet.
+            list_own: Asks the hub for the partner's own listings.
             frame_rows: Most rows of a frame, 1 to 16,384.
 
         Raises:
@@ -166,6 +195,10 @@ class Retokening:
         self._waiting: deque[_Piece] = deque()
         self._taken = 0
         self._epoch = 0
+        self._exhausted = False
+        self._list_own = list_own
+        self._refused = 0
+        self._known: OwnTokens | None = None
 
     def acks(self, rows: Iterable[ParsedRow]) -> Iterator[RetokenAck]:
         """Sends rows; yields what became of them, in order.
@@ -194,11 +227,13 @@ class Retokening:
                 terms = self._terms()
             except InvalidRequestError as error:
                 self._take_out(error)
+                self._learn(terms)
             else:
-                return
+                if self._exhausted and not self._waiting:
+                    return
 
     def _terms(self) -> Terms:
-        terms = self._stream.terms()
+        terms = self._stream.terms(opening=True)
         if terms.refusal is not None:
             raise terms.refusal
         coming = terms.epoch.next if terms.epoch else None
@@ -230,12 +265,15 @@ class Retokening:
             if piece.rows:
                 number += 1
                 yield piece.send(number, terms)
-        while (drawn := self._draw(source)) is not None:
+        while (drawn := self._draw(source, terms)) is not None:
             self._waiting.append(drawn)
+            if not drawn.rows:
+                # Nothing to send, but something to tell.
+                return
             number += 1
             yield drawn.send(number, terms)
 
-    def _draw(self, source: Iterator[ParsedRow]) -> _Piece | None:
+    def _draw(self, source: Iterator[ParsedRow], terms: Terms) -> _Piece | None:
         """Takes the rows of the next frame, each identity once: the hub refuses it twice in one."""
         kept: dict[tuple[bytes, int, str], ParsedRow] = {}
         count = 0
@@ -245,7 +283,22 @@ class Retokening:
             kept.setdefault((row.reference, row.category, text), row)
             if len(kept) == self._size:
                 break
-        return _Piece(list(kept.values()), count) if count else None
+        self._exhausted = not count
+        piece = _Piece(list(kept.values()), count)
+        self._sift(piece, terms)
+        return piece if count else None
+
+    def _learn(self, terms: Terms) -> None:
+        """Reads own listings once so many rows were refused that it is worth while."""
+        self._refused += 1
+        if self._refused == MOST_SINGLY:
+            self._known = self._list_own()
+            for piece in self._waiting:
+                self._sift(piece, terms)
+
+    def _sift(self, piece: _Piece, terms: Terms) -> None:
+        if self._known is not None and terms.epoch is not None:
+            piece.keep(self._known, terms.epoch.tokenizer.token)
 
     def _emptied(self) -> Iterator[RetokenAck]:
         """Yields what is left of frames of which the hub took no row."""

@@ -108,10 +108,14 @@ class ContributionStream:
         )
         return ContributionState(reply.frame_number, reply.sequence, reply.entry_index)
 
-    def terms(self) -> Terms:
-        """Gets the epochs; who gets no keys, being suspended, can still take back by reference."""
+    def terms(self, *, opening: bool = False) -> Terms:
+        """Gets the epochs; who gets no keys, being suspended, can still take back by reference.
+
+        Args:
+            opening: Whether to ask the hub anew if none is known to be opening.
+        """
         try:
-            return Terms(self._epochs.current())
+            return Terms(self._epochs.opening() if opening else self._epochs.current())
         except NotAllowedError as error:
             return Terms(None, error)
 

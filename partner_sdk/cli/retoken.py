@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def retoken(settings: Settings, source: Source, *, frame_rows: int, restart: bool) -> None:
     """Checks the whole file, then sends what is not done yet."""
     with file_lock(source.file), settings.connect() as client:
-        coming = client.token_epoch().next
+        coming = client.opening_epoch()
         if coming is None:
             raise RefusedHereError(say("retoken_none"))
         row_count = _count_rows(source, client)

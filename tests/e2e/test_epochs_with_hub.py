@@ -18,6 +18,7 @@ from partner_sdk import Client, NoOpeningEpochError, RowFrame, frame_of_subjects
 from partner_sdk.cli.main import run
 from partner_sdk.sources.rows import ParsedRow, Row, parse_row
 from rongan_share.v1 import operator_service_pb2 as operator_pb
+from rongan_share.wire.reasons import Reason
 from rongan_share.wire.taxonomy import packaged_taxonomy
 from rongan_share.wire.vocabulary import Channel, IdentifierType, Purpose, State
 from tests.e2e.test_sdk_with_hub import client_of
@@ -277,6 +278,46 @@ def test_retoken_command_goes_on(
     assert command(hub, folder, *words, "--restart") == 0
     promote(hub, 2)
     assert listed_count(client, 40) == 20
+
+
+def test_retoken_of_many_rows_that_are_none(
+    hub: HubUnderTest, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once enough rows were refused, own listings tell of the others at once."""
+    monkeypatch.setattr("partner_sdk.retokens.MOST_SINGLY", 3)
+    monkeypatch.setattr("partner_sdk.retokens.PROBE_ROWS", 10)
+    list(client.contribute([RowFrame(tuple(map(listing, range(0, 100, 3))))], stream_id=bytes(16)))
+    open_epoch(hub, 2)
+    acks = list(client.retoken(retoken_rows(map(listing, range(200))), frame_rows=20))
+    assert sum(ack.retokened_count for ack in acks) == 34
+    assert sum(ack.row_count for ack in acks) == 200
+    absent = {each.row.line for ack in acks for each in ack.left_out}
+    assert absent == set(range(200)) - set(range(0, 100, 3))
+    refused = [entry for entry in hub.entries() if entry.kind == "REFUSAL"]
+    assert [entry.decision for entry in refused] == [Reason.ROW_REFUSED.name] * 3
+    promote(hub, 2)
+    assert listed_count(client, 200) == 34
+
+
+@pytest.mark.parametrize("change", ["opened", "promoted"])
+def test_upload_taken_up_again_after_a_change(
+    hub: HubUnderTest, client: Client, change: str
+) -> None:
+    """An upload that broke off goes on in the epochs of the moment, with the frames not taken."""
+    frames = frames_of(6, 5)
+    first = client.contribute(frames, stream_id=bytes(16))
+    next(first)
+    first.close()  # type: ignore[attr-defined]
+    open_epoch(hub, 2)
+    taken = frames[: client.contribution_state(bytes(16)).frame_number]
+    if change == "promoted":
+        rows = [row for frame in taken for row in frame.rows]
+        assert not any(ack.left_out for ack in client.retoken(retoken_rows(rows)))
+        promote(hub, 2)
+    rest = list(client.contribute(frames, stream_id=bytes(16)))
+    assert [ack.frame_number for ack in rest] == list(range(len(taken) + 1, 7))
+    assert len(list(client.own_listings())) == 30
+    assert listed_count(client, 40) == 30
 
 
 def test_retoken_ends_with_its_epoch(hub: HubUnderTest, client: Client) -> None:

@@ -11,6 +11,7 @@ import pytest
 from partner_sdk import AnswerMalformedError, OwnListing
 from partner_sdk.agreements import read_taxonomy
 from partner_sdk.own_listings import read_page
+from partner_sdk.own_tokens import OwnTokens
 from partner_sdk.usage import read_usage
 from rongan_share.v1 import agreement_service_pb2 as agreement_pb
 from rongan_share.v1.agreement_pb2 import Quota
@@ -127,3 +128,14 @@ def test_usage_that_cannot_be_read(meters: list[agreement_pb.MeterUsage]) -> Non
     """A meter that is missing or a date that is none is an error, never zero."""
     with pytest.raises(AnswerMalformedError):
         read_usage(agreement_pb.GetUsageResponse(meters=meters))
+
+
+def test_own_tokens_know_each_listing() -> None:
+    """Reference, category and token together are known, and none of them with another."""
+    listings = list(read_page(page(1, 99), TAXONOMY))
+    known = OwnTokens(listings, TAXONOMY)
+    for one in listings:
+        assert known.has(one.reference, E4_BIT, one.token)
+        assert not known.has(one.reference, E4_BIT + 1, one.token)
+        assert not known.has(one.reference, E4_BIT, bytes([7]) * 16)
+    assert not known.has(bytes(16), E4_BIT, bytes(16))

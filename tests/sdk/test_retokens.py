@@ -147,6 +147,22 @@ def test_none_is_opening(hub: FakeHub) -> None:
         future.result(5)
 
 
+def test_what_the_client_kept_may_be_of_before(hub: FakeHub) -> None:
+    """A client that learned of the epochs before one was opened asks again."""
+    kept = hub.start(hub.client.token_epoch)
+    hub.answer("GetTokenEpoch", epoch())
+    assert kept.result(5).next is None
+    future = start(hub, row(2))
+    rpc = hub.take_stream("Contribute")
+    assert rpc.take_request().open.next_epoch == 2
+    rpc.send_response(ContributeResponse(frame_number=1, sequence=5))
+    end(rpc)
+    assert len(future.result(5)) == 1
+    known = hub.client.opening_epoch()
+    assert known is not None
+    assert known.number == 2
+
+
 def test_epoch_promoted_meanwhile(hub: FakeHub) -> None:
     """An epoch that opens no more ends it, whatever opens next."""
     future = start(hub, row(2))
