@@ -20,7 +20,7 @@ from rongan_share.ledger.counters import get_generation
 from rongan_share.ledger.objects import load_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from rongan_share.columns.frozen import FrozenColumns
     from rongan_share.columns.imported import ImportedColumns
@@ -44,15 +44,22 @@ class Followers:
     Args:
         ledger: The ledger.
         columns_of: Gives the frozen columns of a target.
+        note: Told which targets are followed, whenever that changes.
 
     Attributes:
         imported: Columns of imports that somebody in this process has open already, for the set
             that they fit; None without any.
     """
 
-    def __init__(self, ledger: Ledger, columns_of: Callable[[Target], FrozenColumns]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        columns_of: Callable[[Target], FrozenColumns],
+        note: Callable[[Collection[Target]], None] = lambda _: None,
+    ) -> None:
         self._ledger = ledger
         self._columns_of = columns_of
+        self._note = note
         self.imported: ImportedColumns | None = None
         # Replaced whole, so that calls look into it without a lock.
         self._followers: dict[Target, Follower] = {}
@@ -180,6 +187,7 @@ class Followers:
         with self._changed:
             self._followers = {**self._followers, target: follower}
             self._changed.notify_all()
+        self._note(self._followers)
         _log.info("look-ups are followed epoch=%d key_id=%d", target.epoch, target.key_id)
 
     def _outdated(self) -> list[Target]:
@@ -202,6 +210,7 @@ class Followers:
                 for target, follower in self._followers.items()
                 if target not in targets
             }
+            self._note(self._followers)
         for follower in ended:
             follower.stop()
 

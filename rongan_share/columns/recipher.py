@@ -6,13 +6,10 @@ import dataclasses
 import logging
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from rongan_share.errors import LedgerCorruptError
+from rongan_share.ledger.cipher import recipher
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.ledger.journal import JournalFrame
 
@@ -58,17 +55,9 @@ class Recipher:
             if theirs is None or ours is None:
                 _log.error("a hub key is not at hand key_id=%d", header.key_id)
                 raise LedgerCorruptError("journal", frame.sequence.to_bytes(8, "big"))
-            tokens = {name: _moved(column, theirs, ours) for name, column in tokens.items()}
+            tokens = {name: recipher(column, theirs, ours) for name, column in tokens.items()}
         return dataclasses.replace(
             frame,
             header=dataclasses.replace(header, key_id=self._key_id),
             columns={**frame.columns, **tokens},
         )
-
-
-def _moved(
-    column: NDArray[np.bytes_], theirs: TokenCipher, ours: TokenCipher
-) -> NDArray[np.bytes_]:
-    """Enciphers tokens under another key; zeros stand for no token and stay."""
-    moved = np.frombuffer(ours.encipher(theirs.decipher(column.tobytes())), "S16")
-    return np.where(column == b"", column, moved)

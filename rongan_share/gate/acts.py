@@ -15,6 +15,7 @@ from rongan_share.services import (
     imports,
     issue_certificate,
     partners,
+    rekey,
 )
 from rongan_share.services.call import Call, Outcome
 from rongan_share.v1 import operator_service_pb2 as pb
@@ -41,9 +42,9 @@ ACTS: Mapping[type[Message], Callable[[Call, Any], Outcome] | None] = {
     pb.ListEpochsRequest: epochs.list_epochs,
     pb.PromoteEpochRequest: epochs.promote_epoch,
     pb.CloseEpochRequest: epochs.close_epoch,
-    pb.StartRekeyRequest: None,
-    pb.GetRekeyRequest: None,
-    pb.FinishRekeyRequest: None,
+    pb.StartRekeyRequest: rekey.start_rekey,
+    pb.GetRekeyRequest: rekey.get_rekey,
+    pb.FinishRekeyRequest: rekey.finish_rekey,
 }
 """By the request, which is named like its RPC."""
 

@@ -9,6 +9,8 @@ from rongan_share.ledger.counters import get_generation
 from rongan_share.ledger.objects import load_registry, update_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rongan_share.ledger.environment import Transaction
     from rongan_share.model.registry import Registry
 
@@ -17,9 +19,14 @@ KEPT = 8
 
 
 class Registries:
-    """Hands out the registry that belongs to a transaction."""
+    """Hands out the registry that belongs to a transaction.
 
-    def __init__(self) -> None:
+    Args:
+        on_new: Told of each that is read because the generation has moved.
+    """
+
+    def __init__(self, on_new: Callable[[Registry], None] = lambda _: None) -> None:
+        self._on_new = on_new
         self._kept: tuple[Registry, ...] = ()
         self._seen: tuple[int, Registry | None] = (-1, None)
         self._lock = threading.Lock()
@@ -59,6 +66,7 @@ class Registries:
                 # A transaction older than all that is kept reads its own, once.
                 return load_registry(txn)
             self._kept = (*self._kept[1 - KEPT :], registry)
+            self._on_new(registry)
             return registry
 
 

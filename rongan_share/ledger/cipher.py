@@ -11,11 +11,16 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from rongan_share.errors import StartRefusedError
 from rongan_share.wire.frames import TOKEN_BYTES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KEY_BYTES = 32
 """Length of the hub key and of epoch keys."""
@@ -52,6 +57,14 @@ class TokenCipher:
     def decipher(self, enciphered: bytes) -> bytes:
         """Undoes `encipher`."""
         return self._cipher.decryptor().update(enciphered)
+
+
+def recipher(
+    column: NDArray[np.bytes_], theirs: TokenCipher, ours: TokenCipher
+) -> NDArray[np.bytes_]:
+    """Enciphers tokens under another key; zeros stand for no token and stay."""
+    moved = np.frombuffer(ours.encipher(theirs.decipher(column.tobytes())), "S16")
+    return np.where(column == b"", column, moved)
 
 
 def write_key(path: Path, key: bytes) -> None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from rongan_share.errors import LedgerCorruptError, MovedError
 from rongan_share.ledger.environment import Ledger, Table, Transaction
+from rongan_share.ledger.objects import HUB_KEY_ID, find_object
 from rongan_share.ledger.segments import IMPORT_ID_BYTES, part_key
+from rongan_share.model.hub_key import HubKey
 
 KEPT_NS = 7 * 86_400 * 1_000_000_000
 """How long an import that nobody goes on with is kept."""
@@ -152,10 +154,13 @@ def go_on(txn: Transaction, import_id: bytes, record: ImportRecord) -> None:
     """Records how far an import that began before has come.
 
     Raises:
-        MovedError: It was dropped meanwhile, and its parts with it.
+        MovedError: It was dropped meanwhile, and its parts with it; or another hub key came.
     """
     stored = find_import(txn, import_id)
     if stored is None or stored.state is ImportState.DROPPED:
+        raise MovedError
+    hub_key = find_object(txn, HubKey, HUB_KEY_ID)
+    if hub_key is None or hub_key.key_id != record.ruling.key_id:
         raise MovedError
     put_import(txn, import_id, record)
 

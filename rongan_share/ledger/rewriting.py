@@ -16,6 +16,7 @@ import numpy as np
 
 from rongan_share.clock import monotonic_ns
 from rongan_share.errors import LedgerCorruptError
+from rongan_share.ledger.cipher import recipher
 from rongan_share.ledger.environment import Table, Transaction
 from rongan_share.ledger.journal import Original, PackedFrame, first_seal, parse_frame
 from rongan_share.ledger.rekeyed import take_left
@@ -26,8 +27,6 @@ from rongan_share.ledger.values import HEADER_BYTES, ValueKind, glance, kind_of
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
-
-    from numpy.typing import NDArray
 
     from rongan_share.ledger.cipher import TokenCipher
     from rongan_share.ledger.environment import Ledger
@@ -51,29 +50,31 @@ class Rewriter:
         ledger: The ledger.
         old: The key that is left.
         new: The key that came.
-        stopping: Set when the hub stops: a pass ends between two transactions.
     """
 
-    def __init__(
-        self, ledger: Ledger, *, old: TokenCipher, new: TokenCipher, stopping: Event
-    ) -> None:
+    def __init__(self, ledger: Ledger, *, old: TokenCipher, new: TokenCipher) -> None:
         self._ledger = ledger
         self._old, self._new = old, new
-        self._stopping = stopping
         self._place: tuple[int, bytes] = (0, b"")
         self._found = False
         self._bytes_at_once = _LEAST_BYTES
 
-    def work(self, until: Callable[[], bool]) -> bool:
+    @property
+    def key_ids(self) -> tuple[int, int]:
+        """Numbers of the key that is left and of the one that came."""
+        return self._old.key_id, self._new.key_id
+
+    def work(self, until: Callable[[], bool], stopping: Event) -> bool:
         """Goes on; tells whether a whole pass has found nothing under the old key any more.
 
         Args:
             until: Asked between transactions whether it is enough for now.
+            stopping: Set when the hub stops; looked at there too.
 
         Raises:
             LedgerCorruptError: A value's checksum does not match, or it stands under a third key.
         """
-        while not self._stopping.is_set() and not until():
+        while not stopping.is_set() and not until():
             number, after = self._place
             if number == len(_TABLES):
                 if not self._found:
@@ -83,9 +84,9 @@ class Rewriter:
             table = _TABLES[number]
             due, last = self._look(table, after)
             while due:
-                if self._stopping.is_set() or until():
+                if stopping.is_set() or until():
                     return False
-                due = self._rewrite(table, due)
+                due = self._rewrite(table, due, stopping)
             self._place = (number + 1, b"") if last is None else (number, last)
         return False
 
@@ -107,7 +108,7 @@ class Rewriter:
         self._found |= bool(due)
         return due, last
 
-    def _rewrite(self, table: Table, due: list[_Due]) -> list[_Due]:
+    def _rewrite(self, table: Table, due: list[_Due], stopping: Event) -> list[_Due]:
         """Rewrites as many values as one short transaction takes; returns the others."""
         sizes = np.cumsum([each.size for each in due])
         count = max(1, int(np.searchsorted(sizes, self._bytes_at_once, side="right")))
@@ -126,7 +127,7 @@ class Rewriter:
         elif 2 * held < HELD_NS:
             self._bytes_at_once = min(_MOST_BYTES, self._bytes_at_once * 2)
         # Others who write come first.
-        self._stopping.wait(held / 1e9)
+        stopping.wait(held / 1e9)
         return due[count:]
 
     def _enciphered(self, txn: Transaction, table: Table, key: bytes) -> _Anew | None:
@@ -159,14 +160,6 @@ class Rewriter:
             pair_ids=frame.pair_ids,
             original=original,
         ).sealed
-
-
-def recipher(
-    column: NDArray[np.bytes_], theirs: TokenCipher, ours: TokenCipher
-) -> NDArray[np.bytes_]:
-    """Enciphers tokens under another key; zeros stand for no token and stay."""
-    moved = np.frombuffer(ours.encipher(theirs.decipher(column.tobytes())), "S16")
-    return np.where(column == b"", column, moved)
 
 
 class _Due(NamedTuple):

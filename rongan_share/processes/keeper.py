@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rongan_share.clock import Clock, monotonic_ns
-from rongan_share.processes.column_folder import column_sets
+from rongan_share.ledger.hub_keys import HubKeys
+from rongan_share.processes.column_folder import ColumnSets
 from rongan_share.processes.compacting import Compacting
 from rongan_share.processes.freezing import Freezing
 from rongan_share.processes.housekeeping import Housekeeping
 from rongan_share.processes.own_certificate import OwnCertificate
+from rongan_share.processes.rekeying import Rekeying
 from rongan_share.processes.revocations import RevocationList
 from rongan_share.processes.signing import signs
 
@@ -26,6 +28,9 @@ HOUSEKEEPING_SECONDS = 30.0
 
 COLUMNS_SECONDS = 5.0
 """Time between looks at how much the journal has grown beyond the frozen columns."""
+
+REKEY_SECONDS = 1.0
+"""Time between looks at a change of the hub key, and between slices of it."""
 
 COMPACTION_SECONDS = 600.0
 """Time between looks whether a pass through the journal is due."""
@@ -56,15 +61,19 @@ class Chore:
 
 def list_chores(settings: Settings, ledger: Ledger, clock: Clock) -> Sequence[Chore]:
     """Names every chore of a hub; what else is to be kept is one more row."""
-    sets = column_sets(settings, ledger)
+    hub_keys = HubKeys.of(settings, ledger)
+    sets = ColumnSets(settings, ledger, hub_keys)
+    data = settings.data_directory
+    rekeying = Rekeying(ledger, hub_keys, sets, data_directory=data, clock=clock)
     compacting = Compacting(settings, ledger, sets, clock=clock)
     chores = [
         Chore(
             "housekeeping",
             HOUSEKEEPING_SECONDS,
-            Housekeeping(ledger, clock, settings.data_directory).round,
+            Housekeeping(ledger, clock, data).round,
         ),
         Chore("columns", COLUMNS_SECONDS, Freezing(ledger, sets, clock).round),
+        Chore("rekey", REKEY_SECONDS, rekeying.round),
         Chore("compaction", COMPACTION_SECONDS, compacting.round),
     ]
     if not signs(settings):

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2
 from rongan_share import __version__
 from rongan_share.columns import kernel
 from rongan_share.columns.followers import Followers
+from rongan_share.columns.following import FollowNote
 from rongan_share.columns.freeze import bring_near
 from rongan_share.columns.warm_up import warm_up
 from rongan_share.errors import StartRefusedError
@@ -105,7 +106,8 @@ class Worker:
         _verify_keys(ledger, hub_keys, epoch_keys)
         self._sets = ColumnSets(settings, ledger, hub_keys)
         self._clock = clock
-        self.followers = Followers(ledger, self._sets.of)
+        self._following = FollowNote(data)
+        self.followers = Followers(ledger, self._sets.of, self._following.say)
         self.committer = Committer(ledger, clock, self.followers.announce)
         self._refusals = RefusalBook(self.committer, clock)
         self.walk = Walk(
@@ -114,7 +116,7 @@ class Worker:
             committer=self.committer,
             clock=clock,
             hub=self._facts(hub_keys, epoch_keys=epoch_keys, started=started),
-            registries=Registries(),
+            registries=Registries(lambda registry: hub_keys.forget_unused(registry.hub_key)),
         )
         make_gate = partial(
             Gate,
@@ -147,6 +149,7 @@ class Worker:
         with self._ending.pop_all() as ending:
             for target in self._sets.targets():
                 bring_near(self._ledger, self._sets.of(target), self._clock)
+            ending.callback(self._following.close)
             self.followers.start()
             ending.callback(self.followers.stop)
             self.committer.start()

@@ -27,6 +27,7 @@ from rongan_share.ledger.segments import (
 )
 from rongan_share.ledger.values import RowsHeader
 from rongan_share.model.caller import Caller
+from rongan_share.model.hub_key import RekeyPhase
 from rongan_share.model.partner import HolderKind
 from rongan_share.services.call import Call, Outcome, Scope, malformed, read_bytes
 from rongan_share.services.partners import find_partner
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from rongan_share.ledger.environment import Transaction
+    from rongan_share.model.hub_key import HubKey
     from rongan_share.model.registry import Registry
 
     Verify = Callable[..., None]
@@ -61,6 +63,7 @@ def import_committer(verify: Verify) -> Callable[[Call, pb.CommitImportRequest],
             # Staged rows carry no tokens of it.
             raise RonganError(Reason.WRONG_STATE, state=call.registry.opening.state.name)
         _verify_partner(call, record, verify)
+        _verify_phase(call.registry.hub_key)
         changed = find_change(call.read, call.registry, record)
         if changed is None and 0 < record.least_expiry_day < call.day:
             changed = "day"
@@ -103,6 +106,8 @@ def find_change(txn: Transaction, registry: Registry, record: ImportRecord) -> s
         return "agreement"
     if (registry.epoch.number, registry.epoch.suite) != (ruling.epoch, ruling.suite):
         return "epoch"
+    if registry.hub_key.key_id != ruling.key_id:
+        return "hub_key"
     return None
 
 
@@ -136,6 +141,12 @@ def _verify_partner(call: Call, record: ImportRecord, verify: Verify) -> None:
     partner = Caller(HolderKind.PARTNER, ruling.partner_id, "")
     scope = Scope(product_line=ProductLine.CONTRIBUTE, suite=Suite(ruling.suite))
     verify(partner, call.registry, scope, day=call.day)
+
+
+def _verify_phase(hub_key: HubKey) -> None:
+    if hub_key.phase is RekeyPhase.BUILDING:
+        # The look-ups that come have no columns of it: every worker would hold all its rows.
+        raise RonganError(Reason.WRONG_STATE, state=hub_key.phase.name)
 
 
 def _answer_again(record: ImportRecord) -> Outcome:

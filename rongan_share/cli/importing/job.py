@@ -14,11 +14,11 @@ from rongan_share.cli.importing.checking import Bench, chained, digest_of
 from rongan_share.cli.importing.committing import commit
 from rongan_share.cli.importing.outcome import Outcome, told
 from rongan_share.cli.importing.recheck import touches
+from rongan_share.cli.importing.ruling import ruling_of
 from rongan_share.cli.importing.staging import Staging
 from rongan_share.clock import nanoseconds
 from rongan_share.columns.freeze import LEAST_ROWS
 from rongan_share.errors import MovedError, Reason, RonganError
-from rongan_share.gate.agreement import verify_scope
 from rongan_share.ledger.counters import get_last_of_partner, get_list_sequence
 from rongan_share.ledger.imports import (
     ImportRecord,
@@ -31,13 +31,9 @@ from rongan_share.ledger.imports import (
     put_import,
 )
 from rongan_share.ledger.segments import IMPORT_ID_BYTES, digest_of_seals
-from rongan_share.model.caller import Caller
-from rongan_share.model.partner import HolderKind
-from rongan_share.services.call import Scope
 from rongan_share.services.row_terms import RowTerms
 from rongan_share.v1 import operator_service_pb2 as pb
 from rongan_share.wire.days import shanghai_day
-from rongan_share.wire.vocabulary import ProductLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +86,7 @@ class ImportJob:
             RowsRefusedError: Rows break rules.
             RonganError: The partner may not contribute.
         """
-        ruling = self._ruling()
+        ruling = self._rule()
         with TemporaryDirectory(prefix=".check-", dir=self._store.directory) as folder:
             staging = self._staging(b"", self._fresh(ruling), dry=True)
             written = staging.run(Path(folder))
@@ -116,7 +112,7 @@ class ImportJob:
                 return told(*found, taken_up=0, repeated=True)
             found = None
         for _ in range(ATTEMPTS):
-            ruling = self._ruling()
+            ruling = self._rule()
             if found is not None and found[1].ruling != ruling:
                 self.drop(found[0])
                 found = None
@@ -157,6 +153,11 @@ class ImportJob:
         except RowsRefusedError:
             self.drop(import_id)
             raise
+        except OSError:
+            if self._store.registry.target == self._store.columns.target:
+                raise
+            # The set that its columns belonged to has been removed.
+            raise MovedError from None
         staging.finish()
         record = staging.record
         if not record.row_count:
@@ -263,30 +264,12 @@ class ImportJob:
             dry=dry,
         )
 
-    def _ruling(self) -> Ruling:
-        registry = self._store.registry
-        partner = registry.partners.get(self._partner_id)
-        if partner is None:
-            raise RonganError(Reason.RESOURCE_NOT_FOUND, resource="partner")
-        epoch = registry.epoch
-        if self._source.epoch not in (None, epoch.number):
-            raise RonganError(
-                Reason.EPOCH_NOT_OPEN, currentEpoch=epoch.number, currentSuite=epoch.suite.name
-            )
-        verify_scope(
-            Caller(HolderKind.PARTNER, self._partner_id, ""),
-            registry,
-            Scope(product_line=ProductLine.CONTRIBUTE, suite=epoch.suite),
-            day=shanghai_day(self._store.clock.now()),
-        )
-        return Ruling(
+    def _rule(self) -> Ruling:
+        self._store.take_target()
+        return ruling_of(
+            self._store,
+            self._source,
             partner_id=self._partner_id,
-            partner_number=partner.number,
-            agreement_version=registry.agreements[self._partner_id].version,
-            taxonomy_version=self._store.taxonomy.version,
-            epoch=epoch.number,
-            suite=epoch.suite,
-            key_id=registry.hub_key.key_id,
             consent_named=self._consent_named,
         )
 

@@ -69,7 +69,8 @@ class ImportStore:
             hub_key = self.registry.hub_key
             self.hub_keys.verify(hub_key)
             self.side_keys = self.hub_keys.side_keys(hub_key.key_id)
-            self.columns = ColumnSets(settings, self.ledger, self.hub_keys).serving()
+            self._sets = ColumnSets(settings, self.ledger, self.hub_keys)
+            self.columns = self._sets.serving()
             self.imported = ImportedColumns(self.columns)
             self._ending = ending.pop_all()
 
@@ -78,6 +79,12 @@ class ImportStore:
         """Partners, agreements and epoch as they stand."""
         with self.ledger.read() as txn:
             return load_registry(txn)
+
+    def take_target(self) -> None:
+        """Goes over to the set that answers come from now, if it is another one since."""
+        columns = self._sets.serving()
+        if columns.target != self.columns.target:
+            self.columns, self.imported = columns, ImportedColumns(columns)
 
     @property
     def owner_keys(self) -> OwnerKeys:

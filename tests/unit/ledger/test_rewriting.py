@@ -30,6 +30,7 @@ from rongan_share.ledger.segments import Segment, append_segment, find_segment, 
 from rongan_share.ledger.values import HEADER_BYTES, RowsHeader, glance
 from rongan_share.wire.frames import CONTRIBUTE_COLUMNS
 
+RUNNING = threading.Event()
 OLD, NEW = TokenCipher(bytes(range(32)), key_id=1), TokenCipher(bytes(32), key_id=2)
 COMMITTED, SINGLE, STAGED = b"c" * 16, b"o" * 16, b"s" * 16
 LAST = 8
@@ -89,7 +90,7 @@ def journal_of_every_kind(ledger: Ledger) -> Ledger:
 
 def rewriter(ledger: Ledger) -> Rewriter:
     """Makes passes from the old key to the new one."""
-    return Rewriter(ledger, old=OLD, new=NEW, stopping=threading.Event())
+    return Rewriter(ledger, old=OLD, new=NEW)
 
 
 def once() -> Callable[[], bool]:
@@ -143,7 +144,7 @@ def test_everything_is_rewritten_and_says_the_same(journal: Ledger) -> None:
         assert key_ids(txn) == {1}
         left = [get_left(txn)]
         assert left == [count_values(txn)] == [11]
-    while not rewriter(journal).work(once()):
+    while not rewriter(journal).work(once(), RUNNING):
         with journal.read() as txn:
             left.append(get_left(txn))
             assert seals(txn) == known
@@ -164,9 +165,9 @@ def test_rewritten_values_can_be_rewritten_again(journal: Ledger) -> None:
     third = TokenCipher(b"3" * 32, key_id=3)
     with journal.read() as txn:
         before, known = read(txn), seals(txn)
-    assert rewriter(journal).work(lambda: False)
-    again = Rewriter(journal, old=NEW, new=third, stopping=threading.Event())
-    assert again.work(lambda: False)
+    assert rewriter(journal).work(lambda: False, RUNNING)
+    again = Rewriter(journal, old=NEW, new=third)
+    assert again.work(lambda: False, RUNNING)
     with journal.read() as txn:
         assert [plain(each, third) for each in read(txn)] == [plain(each, OLD) for each in before]
         assert seals(txn) == known
@@ -175,9 +176,9 @@ def test_rewritten_values_can_be_rewritten_again(journal: Ledger) -> None:
 def test_value_under_a_third_key_is_no_ones(journal: Ledger) -> None:
     """What neither key opens is not taken for rewritten."""
     third = TokenCipher(b"3" * 32, key_id=3)
-    stranger = Rewriter(journal, old=third, new=NEW, stopping=threading.Event())
+    stranger = Rewriter(journal, old=third, new=NEW)
     with pytest.raises(LedgerCorruptError):
-        stranger.work(lambda: False)
+        stranger.work(lambda: False, RUNNING)
 
 
 def test_damaged_value_is_not_rewritten(journal: Ledger) -> None:
@@ -189,4 +190,4 @@ def test_damaged_value_is_not_rewritten(journal: Ledger) -> None:
         spoilt[60] ^= 1
         txn.put_whole(Table.JOURNAL, key, bytes(spoilt))
     with pytest.raises(LedgerCorruptError):
-        rewriter(journal).work(lambda: False)
+        rewriter(journal).work(lambda: False, RUNNING)
