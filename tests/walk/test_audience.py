@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rongan_share.gate.handlers import PACKAGE
-from rongan_share.gate.routes import Route
+from rongan_share.gate.routes import Listener, Route
 from rongan_share.gate.table import route_table
 from rongan_share.model.partner import HolderKind
 from rongan_share.v1 import contribution_service_pb2 as contribution_pb
@@ -23,7 +23,9 @@ from tests.walk.asking import (
     verdict_open,
 )
 
-ROUTES = route_table()
+ROUTES = {
+    method: route for method, route in route_table().items() if route.listener is Listener.MAIN
+}
 
 
 def good_messages(route: Route) -> list[Any]:
