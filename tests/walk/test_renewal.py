@@ -192,3 +192,17 @@ def test_lost_after_promotion(hub: HubUnderTest) -> None:
         third = hub.connect(minted(renew(old, other), other))
         assert check(third, fresh()).entry_index
         assert sorted(states(hub, "re-lost").values()) == ["ACTIVE", "ACTIVE", "RETIRING"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "let_in"), [(10, True), (-10, True), (1_440, True), (-1_440, False)]
+)
+def test_clock_that_is_off(hub: HubUnderTest, minutes: int, let_in: bool) -> None:
+    """Minutes do not matter; a hub a day behind refuses with its own clock's word (trust: K1)."""
+    caller = enrolled(hub, f"re-off-{minutes + 2_000}")
+    with later(hub, minutes / 1_440):
+        if let_in:
+            assert check(caller, fresh()).entry_index
+        else:
+            ended = told(lambda: check(caller, fresh()))
+            assert ended == Refused("UNAUTHENTICATED", "CERTIFICATE_EXPIRED", {})
