@@ -71,9 +71,18 @@ def unverified_context() -> ssl.SSLContext:
 
 
 def verified_context(roots_pem: bytes) -> ssl.SSLContext:
-    """Makes a context that believes what hangs below these roots and bears the host's name."""
+    """Makes a context that believes what hangs below these roots and bears the host's name.
+
+    Raises:
+        ValueError: They are no certificates in PEM.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=roots_pem.decode("ascii"))
+    try:
+        context.load_verify_locations(cadata=roots_pem.decode("ascii"))
+    except ssl.SSLError:
+        raise ValueError("no certificates in PEM") from None
+    # A name that is none of the alternative names is anybody's.
+    context.hostname_checks_common_name = False
     context.set_alpn_protocols(_PROTOCOLS)
     return context
 
@@ -88,7 +97,7 @@ def shown_chain(address: Address, *, timeout_seconds: float = HANDSHAKE_SECONDS)
         closing(address.connect(timeout_seconds=timeout_seconds)) as plain,
         unverified_context().wrap_socket(plain, server_hostname=address.host) as secure,
     ):
-        return list(_chain_of(secure))
+        return list(chain_of(secure))
 
 
 def verify_hub(
@@ -111,7 +120,8 @@ def verify_hub(
         raise HubNotRecognisedError(error.verify_message) from None
 
 
-def _chain_of(secure: ssl.SSLSocket) -> Iterator[bytes]:
+def chain_of(secure: ssl.SSLSocket) -> Iterator[bytes]:
+    """Yields the certificates that the other end showed, DER, leaf first."""
     # Public from Python 3.13 on; before, the object below has it under the same name.
     holder: Any = secure
     if not hasattr(holder, "get_unverified_chain"):

@@ -44,7 +44,7 @@ def newer_roots(
     Returns:
         The files to replace by name; none = nothing changes.
     """
-    held = _held(credentials, folder)
+    held = held_bundle(credentials, folder)
     try:
         bundle = verify_successor(offered, held)
     except TrustBundleError as error:
@@ -78,7 +78,7 @@ def trust_domain_of(identity: str) -> str:
     return identity.removeprefix("spiffe://").partition("/")[0]
 
 
-def _held(credentials: Credentials, folder: Path) -> pb.TrustBundle:
+def held_bundle(credentials: Credentials, folder: Path) -> pb.TrustBundle:
     """Returns what is trusted now: the roots in use, under the version of their bundle."""
     try:
         held = parse_bundle((folder / BUNDLE_FILE).read_bytes()).bundle

@@ -11,6 +11,7 @@ import click
 from partner_sdk.cli.batch import batch
 from partner_sdk.cli.check import check
 from partner_sdk.cli.contribute import contribute
+from partner_sdk.cli.doctor import doctor
 from partner_sdk.cli.enroll import enroll
 from partner_sdk.cli.failures import EXPECTED
 from partner_sdk.cli.listing import listing
@@ -46,7 +47,7 @@ def rongan(settings: Settings, *, hub: str, credentials: Path | None, as_json: b
     settings.as_json = as_json
 
 
-for command in (enroll, renew, check, contribute, batch, listing, usage):
+for command in (enroll, renew, doctor, check, contribute, batch, listing, usage):
     rongan.add_command(command)
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from partner_sdk.cli.certificate_messages import CERTIFICATE_TEXTS
+from partner_sdk.cli.doctor_messages import DOCTOR_TEXTS
 from partner_sdk.cli.retoken_messages import RETOKEN_TEXTS
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         **RETOKEN_TEXTS,
         **CERTIFICATE_TEXTS,
+        **DOCTOR_TEXTS,
         "help": (
             "Asks a hub for verdicts and shares listings with it.",
             "向风险信息共享中心查询、报送风险名单。",
