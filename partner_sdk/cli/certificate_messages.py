@@ -88,7 +88,7 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "directory": ("credentials", "证书目录"),
         "valid_until": ("valid until", "有效期至"),
         "renewed_from": ("renewed from", "可续期时间"),
-        "renewed": ("renewed", "已续期"),
+        "renewal": ("renewal", "续期"),
         "not_due": ("not due before {due}", "未到续期时间（{due}）"),
         "roots": ("hub's roots", "中心根证书"),
         "roots_replaced": ("replaced by newer ones", "已更新"),

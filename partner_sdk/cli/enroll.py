@@ -74,19 +74,19 @@ def _get_certificate(settings: Settings, directory: Path, string_file: IO[str] |
         raise RefusedHereError(f"{directory}: {say('directory_busy')}") from None
     except HubNotRecognisedError as error:
         raise RefusedHereError(say("hub_not_recognised", cause=error)) from None
-    due = due_time(made)
+    due = due_time(made).isoformat(timespec="seconds")
     settings.show(
         {
             "identity": made.identity,
             "directory": str(directory),
             "expiry_time": made.expiry_time.isoformat(),
-            "renewal_time": due.isoformat(),
+            "renewal_time": due,
         },
         [
             ("identity", made.identity),
             ("directory", directory),
             ("valid_until", made.expiry_time.isoformat()),
-            ("renewed_from", due.isoformat()),
+            ("renewed_from", due),
             ("", say("after_enrolment", directory=directory)),
         ],
     )

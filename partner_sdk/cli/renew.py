@@ -32,7 +32,7 @@ def renew(settings: Settings, *, force: bool) -> None:
         replaced = refresh_roots(directory, target)
     except DirectoryBusyError:
         raise RefusedHereError(f"{directory}: {say('directory_busy')}") from None
-    due = due_time(held).isoformat()
+    due = due_time(held).isoformat(timespec="seconds")
     settings.show(
         {
             "renewed": renews,
@@ -42,7 +42,7 @@ def renew(settings: Settings, *, force: bool) -> None:
         },
         [
             ("valid_until", held.expiry_time.isoformat()),
-            ("renewed_from", due) if renews else ("renewed", say("not_due", due=due)),
+            ("renewed_from", due) if renews else ("renewal", say("not_due", due=due)),
             ("roots", say("roots_replaced" if replaced else "roots_unchanged")),
         ],
     )

@@ -76,7 +76,7 @@ def _check_dates(credentials: Credentials, now: datetime) -> Finding:
         "ends": credentials.expiry_time.isoformat(),
         "now": now.isoformat(timespec="seconds"),
         "days": (credentials.expiry_time - now).days,
-        "due": due_time(credentials).isoformat(),
+        "due": due_time(credentials).isoformat(timespec="seconds"),
     }
     if now < credentials.start_time:
         return failed("dates", "own_not_begun", **values)
