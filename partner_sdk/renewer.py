@@ -118,6 +118,10 @@ class Renewer:
         except (SdkError, OSError) as error:
             _LOGGER.warning("the credentials in %s were not refreshed: %s", self._directory, error)
             wait = _LOOK
+        except Exception:
+            # A fault of our own must not end renewals until the certificate has ended.
+            _LOGGER.exception("a fault of the SDK")
+            wait = _LOOK
         return wait.total_seconds() * (0.5 + self._timing.random())
 
     def _run(self) -> None:
