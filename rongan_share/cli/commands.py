@@ -24,6 +24,7 @@ from rongan_share.cli.init import init
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.cli.partner import partner
+from rongan_share.cli.rekey import rekey
 from rongan_share.cli.serve import serve
 from rongan_share.cli.signer import signer
 from rongan_share.cli.status import status
@@ -66,6 +67,7 @@ for command in (
 for verb in (list_certificates, expiring, enrolment, bundle):
     cert.add_command(verb)
 epoch.add_command(drill)
+epoch.add_command(rekey)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from rongan_share.cli.messages import say
+from rongan_share.cli.progress_text import progress_text
 from rongan_share.model.epoch import EpochState
 from rongan_share.wire.vocabulary import Suite
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rongan_share.v1 import operator_service_pb2 as pb
-
-_BAR_CELLS = 24
 
 
 def facts_of(known: pb.ListEpochsResponse) -> dict[str, object]:
@@ -47,7 +45,9 @@ def lines_of(known: pb.ListEpochsResponse) -> Iterator[tuple[str, object]]:
     states = {int(each.state) for each in known.epochs}
     yield "listing_count", known.listing_count
     if EpochState.OPENING in states:
-        yield "epoch_progress", _progress(known)
+        whole = known.listing_count
+        done = max(whole - known.lacking_count, 0)
+        yield "epoch_progress", progress_text(done, whole)
         for lacking in known.lacking:
             said = say("epoch_lacking_of", partner=lacking.partner_id, count=lacking.count)
             yield "", said
@@ -57,18 +57,6 @@ def lines_of(known: pb.ListEpochsResponse) -> Iterator[tuple[str, object]]:
                 say("epoch_waived_by", operator=known.waiver_operator, count=known.waived_count),
             )
     yield "next", _next(known, states)
-
-
-def _progress(known: pb.ListEpochsResponse) -> str:
-    """Says how many listings have a token of the opening epoch, with a bar on a terminal."""
-    whole = known.listing_count
-    done = max(whole - known.lacking_count, 0)
-    share = done / whole if whole else 1.0
-    said = f"{done:,} / {whole:,} ({100 * share:.1f} %)"
-    if sys.stdout is None or not sys.stdout.isatty():
-        return said
-    cells = int(_BAR_CELLS * share)
-    return f"{'#' * cells}{'.' * (_BAR_CELLS - cells)} {said}"
 
 
 def _next(known: pb.ListEpochsResponse, states: set[int]) -> str:

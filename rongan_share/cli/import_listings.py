@@ -24,6 +24,7 @@ from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.clock import monotonic_ns
 from rongan_share.errors import Reason, RonganError
+from rongan_share.model.hub_key import RekeyPhase
 from rongan_share.wire.taxonomy import packaged_taxonomy
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ def _refusals(partner_id: str, epoch: int | None = None) -> Iterator[None]:
         key = _SENTENCES.get(error.reason)
         if key is None:
             raise
+        if error.metadata.get("state") == RekeyPhase.BUILDING.name:
+            key = "import_while_building"
         text = say(key, partner=partner_id, epoch=epoch, **error.metadata)
         raise RefusedHereError(text) from error
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ from rongan_share.cli.certificate_messages import CERTIFICATES
 from rongan_share.cli.doctor.texts import DOCTOR
 from rongan_share.cli.epoch_messages import EPOCHS
 from rongan_share.cli.issuance_messages import ISSUANCE
+from rongan_share.cli.rekey_messages import REKEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -340,7 +341,7 @@ _RESULTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 _TABLE: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES, **EPOCHS, **DOCTOR}
+    {**_HELP, **_RESULTS, **ISSUANCE, **CERTIFICATES, **EPOCHS, **REKEYS, **DOCTOR}
 )
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.25
 """Time between looks at what sets there should be."""
 
-KEPT_SECONDS = 5.0
+KEPT_SECONDS = 2.0
 """How long a set is still followed that nothing new is answered from: calls may be under way."""
 
 _NICE = 10

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import os
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rongan_share.errors import StartRefusedError
-from rongan_share.ledger.cipher import KEY_BYTES, TokenCipher, read_key
+from rongan_share.ledger.cipher import TokenCipher, read_key
 from rongan_share.ledger.counters import (
     get_hub_id,
     get_key_check,
@@ -77,6 +76,16 @@ def marks_of(key: bytes, side_secret: bytes, *, hub_id: str, key_id: int) -> Key
     return KeyMarks(_check_value(key), iv + wrapped)
 
 
+def hub_key_path(folder: Path, key_id: int) -> Path:
+    """Returns the file of a hub key."""
+    return folder / f"hub-{key_id}.key"
+
+
+def digest_of_key(key: bytes) -> bytes:
+    """Returns what an operator names a key by."""
+    return hashlib.sha256(key).digest()
+
+
 def used_ids(hub_key: HubKey) -> list[int]:
     """Returns the numbers of the keys that tokens stand under, or will."""
     ids = [hub_key.key_id, hub_key.next_key_id]
@@ -88,6 +97,11 @@ def used_ids(hub_key: HubKey) -> list[int]:
 def next_key_id(key_id: int) -> int:
     """Returns the number of the key that comes after one."""
     return key_id % MOST_KEY_ID + 1
+
+
+def previous_key_id(key_id: int) -> int:
+    """Returns the number of the key that came before one."""
+    return (key_id - 2) % MOST_KEY_ID + 1
 
 
 class HubKeys:
@@ -117,7 +131,7 @@ class HubKeys:
 
     def path(self, key_id: int) -> Path:
         """Returns the file of a key."""
-        return self._folder / f"hub-{key_id}.key"
+        return hub_key_path(self._folder, key_id)
 
     def cipher(self, key_id: int) -> TokenCipher:
         """Returns a key's cipher over tokens at rest.
@@ -174,7 +188,7 @@ class HubKeys:
         Raises:
             StartRefusedError: The file is missing, open to others, or no key.
         """
-        return hashlib.sha256(self._read(key_id)).digest()
+        return digest_of_key(self._read(key_id))
 
     def marks_of_next(self, key_id: int, *, present_id: int) -> KeyMarks:
         """Makes what the ledger will keep of a key that comes.
@@ -215,27 +229,6 @@ class HubKeys:
         except (InvalidTag, ValueError):
             msg = f"the store has no secret that opens under hub key {key_id}"
             raise StartRefusedError(msg) from None
-
-
-def destroy_key(path: Path) -> None:
-    """Overwrites a key's file, removes it, and waits until that is on the disk.
-
-    A disk may keep earlier blocks, and copies elsewhere are not touched: whoever holds those must
-    destroy them too.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-    try:
-        length = max(os.fstat(descriptor).st_size, 2 * KEY_BYTES)
-        os.pwrite(descriptor, secrets.token_bytes(length), 0)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    path.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _check_value(key: bytes) -> bytes:

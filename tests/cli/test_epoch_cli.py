@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rongan_share.cli import epoch_key
+from rongan_share.cli import key_file
 from rongan_share.cli.commands import run
 from rongan_share.ledger.cipher import write_key
 from rongan_share.wire.vocabulary import Suite
@@ -137,7 +137,7 @@ def test_interrupted_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        epoch_key._write(path)
+        key_file._write(path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,13 +25,16 @@ def ruling_of(
     """Finds out what rows of a file are to be judged by.
 
     Raises:
-        RonganError: The partner may not contribute, the file is of another epoch, or look-ups
-            under another hub key are being made.
+        RonganError: The partner may not contribute, the file is of another epoch, an epoch is
+            opening, or look-ups under another hub key are being made.
     """
     registry = store.registry
     partner = registry.partners.get(partner_id)
     if partner is None:
         raise RonganError(Reason.RESOURCE_NOT_FOUND, resource="partner")
+    if registry.opening is not None:
+        # Rows of an import carry no tokens of it.
+        raise RonganError(Reason.WRONG_STATE, state=registry.opening.state.name)
     if registry.hub_key.phase is RekeyPhase.BUILDING:
         # The hub would not commit it now, and later it would have to be staged anew.
         raise RonganError(Reason.WRONG_STATE, state=registry.hub_key.phase.name)
