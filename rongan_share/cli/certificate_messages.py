@@ -5,11 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rongan_share.cli.cert_drill.texts import CERTIFICATE_DRILL
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CERTIFICATES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
+        **CERTIFICATE_DRILL,
         "help.cert_list": (
             "Lists certificates that the hub knows, the first to end first.",
             "列出中心已知的证书，按到期时间排序。",

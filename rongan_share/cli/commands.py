@@ -13,6 +13,7 @@ from rongan_share.ca import IssueRefusedError, ProfileError
 from rongan_share.cli.agreement import agreement
 from rongan_share.cli.audit import audit
 from rongan_share.cli.cert import cert
+from rongan_share.cli.cert_drill.command import drill as cert_drill
 from rongan_share.cli.certificate_lists import expiring, list_certificates
 from rongan_share.cli.doctor.command import doctor
 from rongan_share.cli.enrolment import enrolment
@@ -64,7 +65,7 @@ for command in (
     import_listings,
 ):
     rongan_hub.add_command(command)
-for verb in (list_certificates, expiring, enrolment, bundle):
+for verb in (list_certificates, expiring, enrolment, bundle, cert_drill):
     cert.add_command(verb)
 epoch.add_command(drill)
 epoch.add_command(rekey)

@@ -14,7 +14,7 @@ from partner_sdk.cli.failures import REFUSED
 from partner_sdk.cli.settings import example
 from partner_sdk.sources.rows import COLUMNS
 from rongan_share.cli.drill_hub import DrillHub
-from rongan_share.cli.drill_load import Calls, LongBatch, number_of, summaries
+from rongan_share.cli.drill_load import Calls, LongBatch, asking_listed, number_of, summaries
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.clock import SystemClock, monotonic_ns
@@ -66,7 +66,7 @@ def _rehearse(
     _write_rows(old, 0, half)
     _write_rows(new, half, listings)
     hub.partner("contribute", str(old))
-    calls = Calls(client, half, rate)
+    calls = Calls(asking_listed(client, half), rate)
     calls.start()
     try:
         hub.act("epoch", "open", "--suite", "HMAC_SM3")
@@ -99,17 +99,20 @@ def _rehearse(
 def _report(calls: Calls, batch: LongBatch, *, listings: int, whole: bool) -> dict[str, Any]:
     """Says what became of the load, and whether all of it went well."""
     answered = not batch.failure and batch.answered == batch.tokens
+    # A batch that was over before the switch, or began after it, has rehearsed nothing.
+    across = len(batch.epochs) > 1
     found = batch.listed == min(listings, batch.tokens)
     return {
         "batch_tokens": batch.answered,
         "batch_listed": batch.listed,
         "batch_frames": ", ".join(f"{number}: {count}" for number, count in batch.epochs.items()),
+        "batch_across_switch": across,
         "batch_failure": batch.failure,
         "calls": calls.done + len(calls.failures),
         "failed_calls": len(calls.failures),
         "first_failure": calls.failures[0] if calls.failures else "",
         "slowest_call_ms": round(calls.slowest_ns / 1e6, 1),
-        "passed": whole and answered and found and not calls.failures,
+        "passed": whole and answered and across and found and not calls.failures,
     }
 
 

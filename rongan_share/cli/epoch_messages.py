@@ -119,6 +119,7 @@ EPOCHS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "drill.batch_tokens": ("tokens answered in the batch", "批量已答令牌数"),
         "drill.batch_listed": ("of them listed", "其中命中"),
         "drill.batch_frames": ("frames by epoch", "各令牌期帧数"),
+        "drill.batch_across_switch": ("batch ran across the switch", "批量跨越了转换"),
         "drill.batch_failure": ("batch failed by", "批量失败原因"),
         "drill.calls": ("calls", "查询次数"),
         "drill.failed_calls": ("failed calls", "失败次数"),
