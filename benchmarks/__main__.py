@@ -15,6 +15,7 @@ from benchmarks import (
     rows_audit,
     rows_coalesced,
     rows_contribution,
+    rows_drill,
     rows_frames,
     rows_identity,
     rows_import,
@@ -49,6 +50,7 @@ FAMILIES: tuple[Family, ...] = (
     *rows_identity.FAMILIES,
     *rows_writes.FAMILIES,
     *rows_contribution.FAMILIES,
+    *rows_drill.FAMILIES,
 )
 """All rows, in the order they are measured: those that change the hub come last."""
 

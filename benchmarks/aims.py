@@ -22,7 +22,7 @@ class Aim(NamedTuple):
     @property
     def less_is_better(self) -> bool:
         """Whether the floor is a ceiling."""
-        return self.aim < self.floor
+        return self.aim < self.floor or not self.floor
 
     def verdict(self, value: float) -> str:
         """Says how a value stands to them."""
@@ -58,6 +58,7 @@ AIMS = {
     "restart_100m_s": Aim(15, 5),
     "worker_rss_100m_mb": Aim(200, 120),
     "disk_bytes_per_listing": Aim(150, 110),
+    "drill_failed_calls": Aim(0, 0),
     "tokens_per_s": Aim(1e6, 1.6e6),
     "tokens_sm3_per_s": Aim(0.6e6, 0.6e6),
 }

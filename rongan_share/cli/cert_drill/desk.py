@@ -21,6 +21,7 @@ from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options
 from rongan_share.cli.partner_work import list_partners
 from rongan_share.clock import SystemClock
+from rongan_share.model.registry import HUB_PARTNER_ID
 from rongan_share.v1 import operator_service_pb2 as pb
 from rongan_share.wire.days import SHANGHAI
 from rongan_share.wire.enrolment_string import EnrolmentString
@@ -147,12 +148,14 @@ class Desk:
             hub.call(lambda stub: stub.RevokeCertificate, request)
 
     def other_partners(self) -> list[str]:
-        """Lists partners who may call, without the drill's."""
+        """Lists partners who may call, without the drill's and the hub itself."""
         with self.connect() as hub:
             found = list(list_partners(hub))
-        may = pb.PARTNER_STATE_ACTIVE
         return [
-            each.partner_id for each in found if each.state == may and each.display_name != _NAME
+            each.partner_id
+            for each in found
+            if each.state == pb.PARTNER_STATE_ACTIVE
+            and each.partner_id not in (PARTNER, HUB_PARTNER_ID)
         ]
 
     def dismiss(self) -> int:

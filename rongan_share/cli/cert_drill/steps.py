@@ -190,7 +190,7 @@ class Drill:
         return self.new_root / "pki"
 
     def _certified(self, name: str) -> Credentials:
-        """Gets a certificate into a folder: by a string, or where the hub takes none, by request."""
+        """Gets a certificate into a folder: by a string, or by request if the hub enrols nobody."""
         folder = self.folder / name
         if self.enrolment:
             return enroll(folder, self.enrolment, self.desk.enrolment_text())
