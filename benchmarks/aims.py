@@ -52,6 +52,7 @@ AIMS = {
     "streams_1478_rss_mb": Aim(400, 200),
     "revoke_to_refusal_s": Aim(10, 2),
     "identity_cpu_us": Aim(25, 10),
+    "enroll_1478_s": Aim(300, 120),
     "import_rows_per_s": Aim(1e6, 3e6),
     "rate_100m_vs_1m": Aim(0.7, 0.9),
     "freeze_100m_s": Aim(120, 40),

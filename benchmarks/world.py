@@ -65,6 +65,7 @@ class World:
         folder: Everything that is written lies below it.
         scale: How much is measured.
         stack: Ends what was started, peers too.
+        enrolment: Where the hub enrols; empty for nowhere.
     """
 
     folder: Path
@@ -73,6 +74,7 @@ class World:
     clock: Clock = field(default_factory=SystemClock)
     hub: Server = field(init=False)
     port: int = field(init=False)
+    enrolment: str = field(init=False)
     _fresh: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
@@ -153,8 +155,10 @@ class World:
         command = [sys.executable, "-m", "rongan_share.cli.main", "--home", str(self.home)]
         command += ["--json", "serve", "--workers", str(workers)]
         self.hub = start_server(command, self.folder)
-        serving = json.loads(self.hub.first_line(_START_SECONDS))["serving"]
-        self.port = int(serving.rpartition(":")[2])
+        said = json.loads(self.hub.first_line(_START_SECONDS))
+        self.port = int(said["serving"].rpartition(":")[2])
+        port = said.get("enrolment", "").rpartition(":")[2]
+        self.enrolment = f"localhost:{port}" if port else ""
 
     def refreeze(self) -> None:
         """Puts every listing into frozen columns while the hub is down, and starts it again."""

@@ -29,6 +29,7 @@ from partner_sdk.directory import (
 )
 from partner_sdk.errors import AnswerMalformedError, Refusal, UnavailableError
 from partner_sdk.handshake import Address, HubNotRecognisedError, shown_chain, verify_hub
+from partner_sdk.retry import STREAM_POLICY
 from partner_sdk.trust import bundle_files, encode_chain
 from rongan_share.v1.certificate_service_pb2 import (
     EnrollCertificateRequest,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 REQUEST_FILE = "request.pem"
 """The certificate request (PKCS #10) for the hub's operator."""
 
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 30.0
 """Time for the call that enrols: the hub asks its signer meanwhile, and may be busy."""
 
 _DATES = CredentialsCause.NOT_YET_VALID, CredentialsCause.EXPIRED
@@ -157,7 +158,8 @@ def _ask(
 ) -> EnrollCertificateResponse:
     root_pem = _find_root(Address.parse(target), string.root_digest)
     channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(root_pem))
-    connections = Connections([channel])
+    # Whoever enrols waits for nothing else: a hub that many enrol at asks for patience.
+    connections = Connections([channel], policy=STREAM_POLICY)
     try:
         return connections.call(
             lambda stubs: stubs.certificate.EnrollCertificate,
