@@ -21,7 +21,7 @@ class Aim(NamedTuple):
 
     @property
     def less_is_better(self) -> bool:
-        """Whether the floor is a ceiling."""
+        """Whether the floor is a ceiling; 0 always is."""
         return self.aim < self.floor or not self.floor
 
     def verdict(self, value: float) -> str:
