@@ -22,6 +22,6 @@ def put_left(txn: Transaction, count: int) -> None:
     txn.put(Table.META, _LEFT, count.to_bytes(8, "little"))
 
 
-def take_left(txn: Transaction) -> None:
-    """Records that one more was rewritten."""
-    put_left(txn, max(0, get_left(txn) - 1))
+def take_left(txn: Transaction, count: int) -> None:
+    """Records that so many more were rewritten."""
+    put_left(txn, max(0, get_left(txn) - count))

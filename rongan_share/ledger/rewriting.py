@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.journal import JournalFrame
 
-HELD_NS = 4_000_000
+HELD_NS = 3_000_000
 """How long a transaction should hold LMDB's lock; how much is written in one follows from it."""
 
 LOOK_KEYS = 1_000
@@ -41,6 +41,8 @@ LOOK_KEYS = 1_000
 _TABLES = (Table.JOURNAL, Table.PARTS)
 _TOKENS = ("token", "next_token")
 _LEAST_BYTES, _MOST_BYTES = 64 << 10, 4 << 20
+_VALUE_BYTES = 2 << 10
+"""What writing a value costs whatever its size, in bytes that take as long."""
 
 
 class Rewriter:
@@ -110,17 +112,17 @@ class Rewriter:
 
     def _rewrite(self, table: Table, due: list[_Due], stopping: Event) -> list[_Due]:
         """Rewrites as many values as one short transaction takes; returns the others."""
-        sizes = np.cumsum([each.size for each in due])
+        sizes = np.cumsum([each.size + _VALUE_BYTES for each in due])
         count = max(1, int(np.searchsorted(sizes, self._bytes_at_once, side="right")))
         with self._ledger.read() as txn:
             anew = [self._enciphered(txn, table, each.key) for each in due[:count]]
         began = monotonic_ns()
         with self._ledger.write() as txn:
-            for value in anew:
-                # A value that is another one by now was dropped or compacted: the next pass looks.
-                if value is not None and txn.find_seal(table, value.key) == value.before:
-                    txn.put_whole(table, value.key, value.sealed)
-                    take_left(txn)
+            # A value that is another one by now was dropped or compacted: the next pass looks.
+            same = [each for each in anew if each and txn.find_seal(table, each.key) == each.before]
+            for each in same:
+                txn.put_whole(table, each.key, each.sealed)
+            take_left(txn, len(same))
         held = monotonic_ns() - began
         if held > HELD_NS:
             self._bytes_at_once = max(_LEAST_BYTES, self._bytes_at_once // 2)

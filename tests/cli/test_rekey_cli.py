@@ -1,25 +1,28 @@
-"""``rongan-hub epoch rekey`` on a hub of two workers, from the new key to the destroyed one."""
+"""``rongan-hub epoch rekey``, from the new key to the destroyed one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rongan_share.cli.commands import run
-from tests.support.processes import ROOT, HubProcess
+from tests.support.hub import HubUnderTest, running_hub
+from tests.support.processes import ROOT
 from tests.walk.asking import LISTED, Row, check, contribute, fresh
-from tests.walk.rekeying import key_ids
+from tests.walk.rekeying import hurried, key_ids
+
+__all__ = ["hurried"]
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
-    """A hub of two workers."""
-    running = HubProcess(tmp_path_factory.mktemp("hub") / "home", workers=2)
-    yield running
-    running.stop()
+@pytest.fixture
+def hub(tmp_path: Path, hurried: None) -> Iterator[HubUnderTest]:
+    """A hub of its own."""
+    with running_hub(tmp_path / "home") as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +31,7 @@ def english(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
 
 
-def command(hub: HubProcess, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+def command(hub: HubUnderTest, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     """Runs a command on the hub's home; returns code and what was said."""
     capsys.readouterr()
     code = run(["--home", str(hub.home), "--hub", hub.target, "--as", "alice", *words])
@@ -43,7 +46,7 @@ def facts(done: tuple[int, str]) -> dict[str, Any]:
     return read
 
 
-def test_routine_of_the_manual(hub: HubProcess, capsys: pytest.CaptureFixture[str]) -> None:
+def test_routine_of_the_manual(hub: HubUnderTest, capsys: pytest.CaptureFixture[str]) -> None:
     """What docs/operations.md says of the hub key does what it says (trust: X2)."""
     partner = hub.partner("r-partner")
     row = Row(token=fresh(), reference=fresh())
@@ -73,11 +76,6 @@ def test_routine_of_the_manual(hub: HubProcess, capsys: pytest.CaptureFixture[st
     (keys / "hub-1.key").write_text("00" * 32)
     assert "overwritten and removed" in command(hub, capsys, *ended.split())[1]
     assert sorted(path.name for path in keys.glob("hub-*")) == ["hub-2.key"]
-    assert {check(partner, row.token).state for _ in range(6)} == {LISTED}
-
-
-def test_store_is_under_the_new_key(hub: HubProcess) -> None:
-    """Nothing of the stopped hub's store names the old key."""
-    hub.stop()
-    with hub.ledger() as ledger, ledger.read() as txn:
+    assert check(partner, row.token).state == LISTED
+    with hub.hub.ledger.read() as txn:
         assert key_ids(txn) == {2}

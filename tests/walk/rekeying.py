@@ -14,9 +14,12 @@ import pytest
 from rongan_share.columns import followers
 from rongan_share.ledger.cipher import write_key
 from rongan_share.ledger.environment import Table, Transaction
+from rongan_share.ledger.hub_keys import HubKeys
 from rongan_share.ledger.values import HEADER_BYTES, glance
 from rongan_share.processes import keeper
+from rongan_share.processes.rekeying import Rekeying
 from rongan_share.v1 import operator_service_pb2 as pb
+from tests.support.freezing import sets_of
 from tests.support.hub import HubUnderTest, Stubs
 from tests.walk.asking import LISTED, NOT_LISTED, Row, check, contribute, fresh
 
@@ -30,6 +33,33 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "REKEY_SECONDS", 0.05)
     monkeypatch.setattr(followers, "KEPT_SECONDS", 0.3)
     monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keeper leaves a change alone: whoever tests takes it further."""
+    monkeypatch.setattr(keeper, "REKEY_SECONDS", 3_600.0)
+    monkeypatch.setattr(followers, "KEPT_SECONDS", 0.1)
+    monkeypatch.setattr(followers, "LOOK_SECONDS", 0.05)
+
+
+def chore(hub: HubUnderTest) -> Rekeying:
+    """Makes the keeper's chore."""
+    hub_keys = HubKeys.of(hub.settings, hub.hub.ledger)
+    data = hub.settings.data_directory
+    return Rekeying(hub.hub.ledger, hub_keys, sets_of(hub), data_directory=data, clock=hub.clock)
+
+
+def take_to(hub: HubUnderTest, phase: int) -> None:
+    """Does the chore until a change has come to a phase."""
+    done = chore(hub)
+
+    def there() -> bool:
+        if rekey(hub).phase < phase:
+            done.round(Event())
+        return rekey(hub).phase >= phase
+
+    until(there)
 
 
 def hub_key_path(hub: HubUnderTest, key_id: int) -> Path:

@@ -23,6 +23,7 @@ from tests.walk.rekeying import (
     hurried,
     key_ids,
     start,
+    until,
 )
 
 __all__ = ["hurried"]
@@ -62,8 +63,7 @@ def test_whole_life(hub: HubUnderTest) -> None:
         await_phase(hub, REWRITTEN)
         count = asker.count
         assert finish(hub).phase == NONE
-        while asker.count < count + 5:
-            pass
+        until(lambda: asker.count > count + 5)
     hub_key_path(hub, 1).unlink()
     assert [verdict(partner, row) for row in old] == before
     page = partner.contributions.ListOwnListings(
