@@ -57,7 +57,9 @@ class Report:
         try:
             facts, result = step(), "held"
         except _FAILURES as error:
-            facts, result = {"cause": str(error) or type(error).__name__}, "failed"
+            # What a command said may be several lines, and the table has one.
+            cause = " ".join(str(error).split()) or type(error).__name__
+            facts, result = {"cause": cause}, "failed"
             self.held = False
         seconds = round((monotonic_ns() - began_ns) / 1e9, 2)
         self.steps.append({"step": name, "result": result, "seconds": seconds, "facts": facts})
