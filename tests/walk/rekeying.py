@@ -21,7 +21,7 @@ from rongan_share.processes.rekeying import Rekeying
 from rongan_share.v1 import operator_service_pb2 as pb
 from tests.support.freezing import sets_of
 from tests.support.hub import HubUnderTest, Stubs
-from tests.walk.asking import LISTED, NOT_LISTED, Row, check, contribute, fresh
+from tests.walk.asking import LISTED, NOT_LISTED, Row, check, contribute, fresh, stream
 
 NONE, BUILDING, REWRITING, REWRITTEN = 1, 2, 3, 4
 PATIENCE = 20.0
@@ -138,6 +138,10 @@ class Asker:
         for known in (row, self.listed[self.count % len(self.listed)]):
             if check(self._partner, known.token).state != LISTED:
                 self.faults.append(f"lost {known.token.hex()} at {self.count}")
+        tokens = b"".join(known.token for known in self.listed)
+        found = len(stream(self._partner, tokens)[0].listed_index) // 4
+        if found != len(self.listed):
+            self.faults.append(f"{len(self.listed) - found} lost of a frame at {self.count}")
         if check(self._partner, fresh()).state != NOT_LISTED:
             self.faults.append("something that nobody contributed is listed")
         self.count += 1

@@ -13,6 +13,7 @@ from partner_sdk.errors import HubRefusalError
 from rongan_share.errors import RonganError, StartRefusedError
 from rongan_share.ledger.compaction import Compactor
 from rongan_share.ledger.counters import get_list_sequence
+from rongan_share.ledger.journal import list_frames
 from rongan_share.processes import rekeying as chores
 from rongan_share.v1 import operator_service_pb2 as pb
 from tests.support.freezing import freeze
@@ -43,6 +44,7 @@ from tests.walk.rekeying import (
     take_to,
 )
 from tests.walk.rolling import open_epoch
+from tests.walk.test_moved import Interruption
 
 __all__ = ["by_hand"]
 
@@ -155,6 +157,30 @@ def test_one_change_at_a_time(hub: HubUnderTest) -> None:
     finish(hub)
     open_epoch(hub, 2)
     assert begin(hub, 3, make_key(hub, 3)) == ("WRONG_STATE", "OPENING")
+
+
+def test_item_that_the_change_overtakes(tmp_path: Path, by_hand: None) -> None:
+    """What was decided under the old key and not committed yet is decided again under the new."""
+    interruption = Interruption()
+    with running_hub(tmp_path / "home", table=interruption.table()) as hub:
+        partner = hub.partner("k-phases")
+        early, late = rows(2), rows(2)
+        contribute(partner, early)
+        start(hub)
+        interruption.between.append(lambda: take_to(hub, REWRITING))
+        interruption.decided = 0
+        contribute(partner, late)
+        assert interruption.decided == 2
+        with hub.hub.ledger.read() as txn:
+            assert [each.header.key_id for each in list_frames(txn, 1)] == [2]
+        take_to(hub, REWRITTEN)
+        finish(hub)
+        start(hub, 3)
+        interruption.between.append(lambda: take_to(hub, REWRITING))
+        interruption.decided = 0
+        assert check(partner, late[0].token).state == LISTED
+        assert interruption.decided == 2
+        assert {state for state, _, _ in verdicts(partner, early + late)} == {LISTED}
 
 
 def test_imports_beside_a_change(hub: HubUnderTest, tmp_path: Path) -> None:
