@@ -16,6 +16,7 @@ from partner_sdk.cli.retoken_state import (
     state_path,
 )
 from partner_sdk.cli.upload_state import digest_of, file_lock
+from partner_sdk.credentials import Credentials
 from partner_sdk.retokens import NoOpeningEpochError, retoken_rows
 from partner_sdk.sources.csv_file import parse_rows
 
@@ -35,7 +36,13 @@ def retoken(settings: Settings, source: Source, *, frame_rows: int, restart: boo
         if coming is None:
             raise RefusedHereError(say("retoken_none"))
         row_count = _count_rows(source, client)
-        begun = RetokenState(digest_of(source.file), source.options, coming.number)
+        begun = RetokenState(
+            digest_of(source.file),
+            source.options,
+            coming.number,
+            opened_time=coming.opened_time.isoformat(),
+            caller=Credentials.from_directory(settings.folder()).identity,
+        )
         state = begun if restart else resume(source.file, begun)
         earlier = state.rows_done
         try:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from partner_sdk.retokens import LeftOut, RetokenAck
 
 _FORMAT = 1
+_WORK = ("file_digest", "options", "epoch", "opened_time", "caller")
 _COUNTS = ("rows_done", "retokened", "left_out", "left_out_bytes")
 
 COLUMNS = ("line", "type", "alias", "rule")
@@ -42,6 +43,8 @@ class RetokenState:
         file_digest: SHA-256 of the file, hexadecimal.
         options: What else decides the rows: kind of file, mapping.
         epoch: The epoch that the tokens are of.
+        opened_time: When the hub opened it; another hub's epoch may have the same number.
+        caller: The name in the certificate: what one partner has sent, another has not.
         rows_done: Rows that were sent or left out, aliases included.
         retokened: Rows whose listing has its token.
         left_out: Rows that the hub refused.
@@ -52,6 +55,8 @@ class RetokenState:
     file_digest: str
     options: str
     epoch: int
+    opened_time: str = ""
+    caller: str = ""
     rows_done: int = 0
     retokened: int = 0
     left_out: int = 0
@@ -65,9 +70,8 @@ class RetokenState:
         self.left_out += len(ack.left_out)
 
     def same_work(self, other: RetokenState) -> bool:
-        """Says whether another state is of the same rows and the same epoch."""
-        mine, others = ((state.file_digest, state.options, state.epoch) for state in (self, other))
-        return mine == others
+        """Says whether another state is of the same rows, caller and epoch of one hub."""
+        return all(getattr(self, name) == getattr(other, name) for name in _WORK)
 
 
 def state_path(file: Path) -> Path:
@@ -81,7 +85,7 @@ def left_out_path(file: Path) -> Path:
 
 
 def resume(file: Path, begun: RetokenState) -> RetokenState:
-    """Finds how far these rows are; begins anew if another file or epoch was under way.
+    """Finds how far these rows are; begins anew if it was another file, caller or epoch.
 
     Raises:
         RefusedHereError: The state cannot be read.

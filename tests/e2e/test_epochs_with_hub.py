@@ -280,6 +280,40 @@ def test_retoken_command_goes_on(
     assert listed_count(client, 40) == 20
 
 
+@pytest.mark.parametrize(
+    "of_another",
+    [
+        {"caller": "spiffe://hub.test/partner/bank-two"},
+        {"opened_time": "2026-01-01T00:00:00+00:00"},
+    ],
+    ids=["partner", "hub"],
+)
+def test_retoken_command_begins_anew_for_another(
+    hub: HubUnderTest,
+    client: Client,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    of_another: dict[str, str],
+) -> None:
+    """What another partner sent of the same file, or this one to another hub, is not done here."""
+    folder = tmp_path / "bank-one"
+    file = write_file(tmp_path / "listings.csv", range(10))
+    assert command(hub, folder, "contribute", str(file)) == 0
+    open_epoch(hub, 2)
+    words = ("contribute", str(file), "--retoken")
+    assert command(hub, folder, *words) == 0
+    state = tmp_path / "listings.csv.retoken.json"
+    kept = json.loads(state.read_text(encoding="utf-8"))
+    assert kept.keys() >= of_another.keys()
+    state.write_text(json.dumps(kept | of_another), encoding="utf-8")
+    capsys.readouterr()
+    assert command(hub, folder, *words) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows_earlier"], told["retokened"]) == (0, 10)
+    promote(hub, 2)
+    assert listed_count(client, 10) == 10
+
+
 def test_retoken_of_many_rows_that_are_none(
     hub: HubUnderTest, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
