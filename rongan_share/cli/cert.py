@@ -68,7 +68,9 @@ def issue(
 
 @cert.command(
     help=say("help.cert_revoke"),
-    epilog=example('rongan-hub --home hub --as alice cert revoke 5f3c9a --reason "key stolen"'),
+    epilog=example(
+        "rongan-hub --as alice cert revoke 6cef90f3557681d3842161e377ece01f --reason theft"
+    ),
 )
 @click.argument("serial")
 @click.option("--reason", required=True, help=say("help.reason"))
