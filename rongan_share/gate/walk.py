@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from rongan_share.clock import Clock
     from rongan_share.columns.followers import Followers
+    from rongan_share.columns.snapshot import Snapshot
     from rongan_share.gate.routes import Route
     from rongan_share.ledger.environment import Ledger
     from rongan_share.ledger.promise import Promise
@@ -243,6 +244,10 @@ class Walk:
             error.reason.name,
         )
 
+    def _snapshot(self, registry: Registry, at_least: int) -> Snapshot:
+        """Returns look-ups of the set that answers come from, none from before they did."""
+        return self.followers.snapshot(registry.target, max(at_least, registry.target_sequence))
+
     def _note_left(self, charge: Charge | None, left: QuotaLeft | None) -> None:
         if charge is not None:
             self.seen.note(charge, left)
@@ -265,7 +270,7 @@ class Walk:
             day=shanghai_day(now),
             reader=reader,
             first_try=known is not None,
-            snapshot=partial(self.followers.snapshot, registry.target),
+            snapshot=partial(self._snapshot, registry),
             coming_snapshot=None if coming is None else partial(self.followers.snapshot, coming),
             hub=self.hub,
         )

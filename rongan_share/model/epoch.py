@@ -27,6 +27,8 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
         state: Where it stands.
         opened_ns: When it was opened, nanoseconds since 1970-01-01 UTC.
         key_digest: SHA-256 of its key, by which a wrong key file is noticed.
+        current_sequence: Sequence of the last frame before it became current: nobody answers from
+            look-ups of it that do not know that frame.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Epoch(msgspec.Struct, frozen=True, kw_only=True):
     state: EpochState
     opened_ns: int
     key_digest: bytes
+    current_sequence: int = 0
 
 
 class EpochWaiver(msgspec.Struct, frozen=True, kw_only=True):

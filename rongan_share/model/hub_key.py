@@ -25,12 +25,15 @@ class HubKey(msgspec.Struct, frozen=True, kw_only=True):
         phase: How far a change of it is.
         next_key_id: The key that comes, while look-ups under it are being made; else 0.
         old_key_id: The key that is left, while values still stand under it; else 0.
+        since_sequence: Sequence of the last frame before answers came from it: nobody answers from
+            look-ups under it that do not know that frame.
     """
 
     key_id: int
     phase: RekeyPhase = RekeyPhase.NONE
     next_key_id: int = 0
     old_key_id: int = 0
+    since_sequence: int = 0
 
 
 class Target(NamedTuple):

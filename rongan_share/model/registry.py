@@ -57,6 +57,11 @@ class Registry:
         """The set of look-ups that answers come from."""
         return Target(self.epoch.number, self.hub_key.key_id)
 
+    @property
+    def target_sequence(self) -> int:
+        """What a snapshot of that set must know: less of it, and what was listed is not there."""
+        return max(self.epoch.current_sequence, self.hub_key.since_sequence)
+
     @cached_property
     def coming_target(self) -> Target | None:
         """The set that answers will come from after a change that goes on; None without one."""

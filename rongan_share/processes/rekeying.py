@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rongan_share.clock import monotonic_ns
 from rongan_share.columns.following import all_follow, followed
 from rongan_share.columns.freeze import is_near
@@ -95,9 +97,11 @@ class Rekeying:
             key_id=hub_key.next_key_id, phase=RekeyPhase.REWRITING, old_key_id=hub_key.key_id
         )
 
-        def write(txn: Transaction, _: Placement) -> None:
+        def write(txn: Transaction, placement: Placement) -> None:
             # All of them: what is committed behind this stands under the new key.
             put_left(txn, count_values(txn))
+            since = msgspec.structs.replace(changed, since_sequence=placement.sequence)
+            hub_key_write(since)(txn, placement)
 
         if self._commit(CHANGED_OVER, before=hub_key, after=changed, write=write):
             _log.info("the hub key has changed key_id=%d", changed.key_id)
@@ -115,10 +119,13 @@ class Rekeying:
             # Somebody still reads what comes with the old key.
             return
         self._rewriter = None
-        rewritten = HubKey(
-            key_id=hub_key.key_id, phase=RekeyPhase.REWRITTEN, old_key_id=hub_key.old_key_id
-        )
-        if self._commit(REWRITTEN, before=hub_key, after=rewritten, write=_put_none_left):
+        rewritten = msgspec.structs.replace(hub_key, phase=RekeyPhase.REWRITTEN)
+
+        def write(txn: Transaction, placement: Placement) -> None:
+            put_left(txn, 0)
+            hub_key_write(rewritten)(txn, placement)
+
+        if self._commit(REWRITTEN, before=hub_key, after=rewritten, write=write):
             _log.info("nothing stands under the old hub key key_id=%d", hub_key.old_key_id)
 
     def _commit(
@@ -139,7 +146,7 @@ class Rekeying:
         proposal = Proposal(
             make_entry=note_maker(method, facts),
             expectations=(expect,),
-            writes=(write, hub_key_write(after)),
+            writes=(write,),
             bumps_generation=True,
         )
         committer = Committer(self._ledger, self._clock, lambda _sequence: None)
@@ -151,7 +158,3 @@ class Rekeying:
         finally:
             committer.stop()
         return True
-
-
-def _put_none_left(txn: Transaction, _: Placement) -> None:
-    put_left(txn, 0)

@@ -118,7 +118,7 @@ def promote_epoch(call: Call, request: pb.PromoteEpochRequest) -> Outcome:
         answer=pb.PromoteEpochResponse(epoch=_message(current), promoted=True),
         facts=facts,
         bumps_generation=True,
-        writes=(_write(closing), _write(current)),
+        writes=(_write(closing), _write_current(current)),
     )
 
 
@@ -186,6 +186,16 @@ def _message(epoch: Epoch) -> pb.Epoch:
         state=agreement_service_pb2.EpochState.ValueType(epoch.state),
         opened_time=timestamp(epoch.opened_ns),
     )
+
+
+def _write_current(epoch: Epoch) -> Callable[[Transaction, Placement], None]:
+    """Returns what writes an epoch with the last frame that its look-ups must know of."""
+
+    def write(txn: Transaction, placement: Placement) -> None:
+        current = msgspec.structs.replace(epoch, current_sequence=placement.sequence)
+        _write(current)(txn, placement)
+
+    return write
 
 
 def _write(stored: Epoch | EpochWaiver) -> Callable[[Transaction, Placement], None]:

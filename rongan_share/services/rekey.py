@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from rongan_share.errors import Reason, RonganError, StartRefusedError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.counters import forget_key
@@ -36,7 +38,9 @@ def start_rekey(call: Call, request: pb.StartRekeyRequest) -> Outcome:
     if request.key_id != key_id:
         raise malformed("key_id", f"{key_id}, which is next")
     marks = _marks_of_file(call, key_id, digest=request.key_digest)
-    building = HubKey(key_id=hub_key.key_id, phase=RekeyPhase.BUILDING, next_key_id=key_id)
+    building = msgspec.structs.replace(
+        hub_key, phase=RekeyPhase.BUILDING, next_key_id=key_id, old_key_id=0
+    )
 
     def write(txn: Transaction, _: Placement) -> None:
         marks.put(txn, key_id)
@@ -64,7 +68,7 @@ def finish_rekey(call: Call, request: pb.FinishRekeyRequest) -> Outcome:
     _expect_phase(hub_key, RekeyPhase.REWRITTEN)
     if request.key_id != hub_key.key_id:
         raise malformed("key_id", f"{hub_key.key_id}, which came")
-    finished = HubKey(key_id=hub_key.key_id)
+    finished = HubKey(key_id=hub_key.key_id, since_sequence=hub_key.since_sequence)
 
     def write(txn: Transaction, _: Placement) -> None:
         # Without them the old key opens nothing of this store any more.
