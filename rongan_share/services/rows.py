@@ -139,7 +139,8 @@ def resolve_rows(
     return Resolved(
         match.query.astype("<u4"),
         match.rows["listing_id"],
-        int(np.count_nonzero(paired == RowOperation.ADD)),
+        # An ADD may find several: RETOKEN may have given them one token.
+        int(np.count_nonzero(adding & found)),
         int(np.count_nonzero(paired == RowOperation.AMEND)),
         int(np.count_nonzero(paired == RowOperation.WITHDRAW)),
         int(np.count_nonzero(paired == RowOperation.RETOKEN)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,30 @@ def _after_promotion(hub: HubUnderTest, source: Stubs, live: list[Row], *, chang
     (source,) = reconnected(hub, "e-source")
     assert states(hub) == [CLOSED, CURRENT]
     assert check(source, next_of(live[-1].token), **SECOND).state == LISTED
+
+
+def test_two_listings_under_one_token(world: HubUnderTest) -> None:
+    """What RETOKEN gave one token is one identity from then on, and is added and taken as one."""
+    source = world.partner("e-merged")
+    first = Row(token=fresh(), reference=fresh())
+    second = replace(first, token=fresh())
+    contribute(source, [first, second])
+    open_epoch(world, 2)
+    both = contribute_frame(
+        1, [retoken(first), retoken(second)], next_token=2 * next_of(first.token)
+    )
+    send_frames(source, contribute_open(fresh(), next_epoch=2), both)
+    assert promote(world, 2).promoted
+    merged, other = replace(first, token=next_of(first.token)), fresh()
+    added = [merged, Row(token=other, reference=fresh())]
+    opening = contribute_open(fresh(), epoch=2)
+    answer = send_frames(source, opening, contribute_frame(1, added))[0]
+    assert (answer.added_count, answer.unchanged_count) == (1, 1)
+    assert check(source, other, **SECOND).state == LISTED
+    taken = contribute_frame(1, [withdrawal(merged.token, merged.reference)])
+    answer = send_frames(source, contribute_open(fresh(), epoch=2), taken)[0]
+    assert answer.withdrawn_count == 2
+    assert check(source, merged.token, **SECOND).state == NOT_LISTED
 
 
 def amend(row: Row) -> Row:
