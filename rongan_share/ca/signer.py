@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,7 +25,13 @@ from rongan_share.ledger.objects import (
     update_registry,
 )
 from rongan_share.model.holders import Holder
-from rongan_share.model.issuance import INTENT_LIFE, PROFILES, Issuance, IssuanceState
+from rongan_share.model.issuance import (
+    CLOCKS_APART,
+    INTENT_LIFE,
+    PROFILES,
+    Issuance,
+    IssuanceState,
+)
 from rongan_share.model.partner import Certificate, CertificateState, HolderKind, PartnerState
 from rongan_share.model.profiles import BACKDATE, load_profile
 from rongan_share.model.refusals import IssueRefusedError
@@ -41,9 +46,6 @@ if TYPE_CHECKING:
     from rongan_share.ledger.environment import Ledger, Transaction
     from rongan_share.model.profiles import Profile
     from rongan_share.model.registry import Registry
-
-CLOCKS_APART = timedelta(minutes=5)
-"""How far an intent may lie ahead of the signer's clock."""
 
 
 class SigningRefusedError(Exception):

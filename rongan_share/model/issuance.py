@@ -14,6 +14,9 @@ from rongan_share.model.profiles import ProfileName
 INTENT_LIFE = timedelta(hours=24)
 """How long an intent may be signed; later the same request makes a new one, with new dates."""
 
+CLOCKS_APART = timedelta(minutes=5)
+"""How far an intent may lie ahead of the clock of whoever goes on with it."""
+
 PROFILES = {
     HolderKind.PARTNER: ProfileName.PARTNER,
     HolderKind.OPERATOR: ProfileName.OPERATOR,

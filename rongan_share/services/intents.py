@@ -21,6 +21,7 @@ from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.objects import put_object
 from rongan_share.model.issuance import (
+    CLOCKS_APART,
     INTENT_LIFE,
     PROFILES,
     Cause,
@@ -84,9 +85,9 @@ def intend(key: CertifiedKey, request_der: bytes, *, cause: Cause, now: datetime
 
 
 def goes_on(issuance: Issuance, now: datetime) -> bool:
-    """Whether an intent may still be signed."""
-    intended = instant_of(issuance.not_before_ns) + BACKDATE
-    return issuance.state is IssuanceState.INTENDED and now - intended < INTENT_LIFE
+    """Whether an intent may still be signed; not one of a clock that was ahead, for days maybe."""
+    age = now - instant_of(issuance.not_before_ns) - BACKDATE
+    return issuance.state is IssuanceState.INTENDED and -CLOCKS_APART <= age < INTENT_LIFE
 
 
 def register(

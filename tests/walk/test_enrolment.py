@@ -270,3 +270,19 @@ def test_flood_is_refused_and_counted(tmp_path: Path) -> None:
         assert answers[-1] == limit
         decisions = [each.decision for each in hub.entries() if each.kind == "REFUSAL"]
         assert decisions == [answer.reason for answer in answers]
+
+
+def test_clock_that_was_ahead(tmp_path: Path) -> None:
+    """What was intended by a clock a day ahead, and not signed, keeps no key out for that day."""
+    with running_hub(tmp_path / "home") as hub:
+        hub.create_partner("en-ahead")
+        secret, key = secret_for(hub, "en-ahead"), new_key()
+        advance(hub, hours=23)
+        hub.signer.stop()
+        away = told(lambda: enroll(hub, "en-ahead", secret, key=key))
+        assert away.reason == "SIGNER_UNAVAILABLE"
+        hub.start_signer()
+        advance(hub, hours=-23)
+        given = enroll(hub, "en-ahead", secret, key=key)
+        leaf = x509.load_der_x509_certificate(given.chain_der[0])
+        assert leaf.not_valid_before_utc <= hub.clock.now()
