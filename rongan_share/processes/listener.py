@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import stat
 import threading
 from dataclasses import dataclass
@@ -83,8 +84,8 @@ class ListenerCredentials:
         self._lock = threading.Lock()
         # Taken before the files are read: what changes meanwhile is looked at again.
         self._seen = files.stamps()
-        self._used = read_configuration(files, self._clock.now())
-        self._state = TlsState(generation=1, chain_der=self._chain_der())
+        self._used, chain_der = read_configuration(files, self._clock.now())
+        self._state = TlsState(generation=1, chain_der=chain_der)
 
     def refresh(self) -> TlsState:
         """Takes changed files up if they may be used; returns how things stand."""
@@ -118,48 +119,62 @@ class ListenerCredentials:
     def _take_up(self) -> None:
         state = self._state
         try:
-            self._used = read_configuration(self._files, self._clock.now())
+            self._used, chain_der = read_configuration(self._files, self._clock.now())
         except StartRefusedError as error:
             self._state = state._replace(error=str(error), error_count=state.error_count + 1)
             _log.error("changed files of the listener are not used: %s", error)
         else:
             self._state = state._replace(
-                generation=state.generation + 1, error="", chain_der=self._chain_der()
+                generation=state.generation + 1, error="", chain_der=chain_der
             )
             _log.info("changed files of the listener are used generation=%d", state.generation + 1)
 
-    def _chain_der(self) -> tuple[bytes, ...]:
-        chain = load_certificates(self._files.certificate_chain)
-        return tuple(each.public_bytes(Encoding.DER) for each in chain)
+
+class Configuration(NamedTuple):
+    """What a listener shows and demands, checked.
+
+    Attributes:
+        for_server: The same for gRPC.
+        chain_der: The certificates that are shown, the hub's own first, DER.
+    """
+
+    for_server: grpc.ServerCertificateConfiguration
+    chain_der: tuple[bytes, ...]
 
 
-def read_configuration(files: ListenerFiles, now: datetime) -> grpc.ServerCertificateConfiguration:
+def read_configuration(files: ListenerFiles, now: datetime) -> Configuration:
     """Reads and checks what a listener shows and demands.
+
+    Each file is read once: what is shown is what was checked, even if the file is replaced
+    meanwhile.
 
     Raises:
         StartRefusedError: A file is missing, malformed or open to others, key and certificate do
             not match, a certificate is not valid now, the chain does not hold together, or the key
             would let TLS 1.2 in.
     """
-    chain = load_certificates(files.certificate_chain)
-    key = load_key(files.private_key)
+    chain_pem, key_pem = read_file(files.certificate_chain), _read_key(files.private_key)
+    chain = _parse_certificates(files.certificate_chain, chain_pem)
+    key = _parse_key(files.private_key, key_pem)
     if chain[0].public_key() != key.public_key():
         raise StartRefusedError(f"{files.private_key} does not belong to {files.certificate_chain}")
     _verify_chain(files.certificate_chain, chain)
     _verify_dates(files.certificate_chain, chain, now)
-    shown = [files.certificate_chain, *files.appended]
+    shown = [chain_pem]
     for path in files.appended:
-        load_certificates(path)
+        shown.append(read_file(path))
+        _parse_certificates(path, shown[-1])
     roots = None
     if files.client_roots is not None:
-        trusted = load_certificates(files.client_roots)
+        roots = read_file(files.client_roots)
+        trusted = _parse_certificates(files.client_roots, roots)
         if not any(is_valid(each, now) for each in trusted):
             raise StartRefusedError(f"{files.client_roots} holds no certificate that is valid now")
-        roots = read_file(files.client_roots)
-    return grpc.ssl_server_certificate_configuration(
-        [(read_file(files.private_key), b"\n".join(read_file(path) for path in shown))],
-        root_certificates=roots,
+    for_server = grpc.ssl_server_certificate_configuration(
+        [(key_pem, b"\n".join(shown))], root_certificates=roots
     )
+    chain_der = tuple(each.public_bytes(Encoding.DER) for each in chain)
+    return Configuration(for_server, chain_der)
 
 
 def load_certificate(path: Path) -> x509.Certificate:
@@ -177,8 +192,12 @@ def load_certificates(path: Path) -> list[x509.Certificate]:
     Raises:
         StartRefusedError: There is none, or one that cannot be read.
     """
+    return _parse_certificates(path, read_file(path))
+
+
+def _parse_certificates(path: Path, content: bytes) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(read_file(path))
+        return x509.load_pem_x509_certificates(content)
     except ValueError:
         raise StartRefusedError(f"{path} holds no certificate in PEM") from None
 
@@ -195,15 +214,18 @@ def read_file(path: Path) -> bytes:
         raise StartRefusedError(f"cannot read {path}: {error.strerror}") from None
 
 
-def load_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Reads a listener's key.
+def _read_key(path: Path) -> bytes:
+    """Reads a key; the open file is asked for its mode, so that nobody can swap it in between."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise StartRefusedError(f"{path} may be read by others; set its mode to 0600")
+            return file.read()
+    except OSError as error:
+        raise StartRefusedError(f"cannot read {path}: {error.strerror}") from None
 
-    Raises:
-        StartRefusedError: It cannot be read, is open to others, or would let TLS 1.2 in.
-    """
-    content = read_file(path)
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise StartRefusedError(f"{path} may be read by others; set its mode to 0600")
+
+def _parse_key(path: Path, content: bytes) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(content, password=None)
     except (ValueError, TypeError):

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from rongan_share.processes import listener
 from rongan_share.processes.listener import ListenerCredentials, ListenerFiles
 from rongan_share.v1 import operator_service_pb2 as operator_pb
 from tests.support.bare_tls import call_once, connect, context_of, headers
@@ -278,3 +279,28 @@ def test_listener_without_client_certificates(hub: HubUnderTest, tmp_path: Path)
         assert len(chain) == 3
     finally:
         server.stop(None).wait()
+
+
+def test_what_is_checked_is_what_is_shown(
+    hub: HubUnderTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is replaced while it is checked is not shown unchecked, nor told of."""
+    tls = hub.settings.tls
+    good = tls.certificate_chain.read_bytes()
+    given: list[bytes] = []
+    make = grpc.ssl_server_certificate_configuration
+
+    def spoil(path: Path, chain: object) -> None:
+        put(path, b"half a file")
+
+    def keep(pairs: list[tuple[bytes, bytes]], **rest: bytes | None) -> object:
+        given.append(pairs[0][1])
+        return make(pairs, **rest)
+
+    monkeypatch.setattr(listener, "_verify_chain", spoil)
+    monkeypatch.setattr(grpc, "ssl_server_certificate_configuration", keep)
+    state = ListenerCredentials(ListenerFiles.of_main(tls)).refresh()
+    assert given == [good]
+    leaf = x509.load_pem_x509_certificate(good)
+    assert state.chain_der[0] == leaf.public_bytes(Encoding.DER)
+    assert "holds no certificate in PEM" in state.error
