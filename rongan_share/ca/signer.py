@@ -12,23 +12,27 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from rongan_share.audit.entry import parse_entry
 from rongan_share.ca.hierarchy import IssuerFiles
 from rongan_share.ca.issue import issue_leaf
 from rongan_share.ca.kept_issuer import KeptIssuer
 from rongan_share.ca.revocation import Revoked, make_revocation_list
 from rongan_share.clock import instant_of, nanoseconds
 from rongan_share.ledger.counters import get_generation
+from rongan_share.ledger.entries import find_entry
 from rongan_share.ledger.objects import (
     find_object,
     find_time_ns,
     load_registry,
     update_registry,
 )
+from rongan_share.model.enrolment import Enrolment
 from rongan_share.model.holders import Holder
 from rongan_share.model.issuance import (
     CLOCKS_APART,
     INTENT_LIFE,
     PROFILES,
+    Cause,
     Issuance,
     IssuanceState,
 )
@@ -87,8 +91,10 @@ class Signer:
         with self._ledger.read() as txn:
             issuance = find_object(txn, Issuance, issuance_id)
             registry = self._current(txn)
-        if issuance is None or issuance.issuance_id != issuance_id:
-            raise SigningRefusedError("no such intent")
+            if issuance is None or issuance.issuance_id != issuance_id:
+                raise SigningRefusedError("no such intent")
+            _verify_entered(txn, issuance)
+            _verify_cause(txn, issuance, registry)
         self._verify_standing(issuance, registry)
         try:
             return self._sign(issuance)
@@ -167,6 +173,29 @@ def _verify_holder(issuance: Issuance, registry: Registry) -> None:
         operator = registry.operators.get(key.holder_id)
         if operator is None or not operator.enabled:
             raise SigningRefusedError("no such operator")
+
+
+def _verify_entered(txn: Transaction, issuance: Issuance) -> None:
+    """Refuses what the audit log does not say: what wrote it past the log gets nothing signed."""
+    raw = find_entry(txn, issuance.entry_index)
+    told = {} if raw is None else parse_entry(raw).facts
+    if any(told.get(name) != fact for name, fact in issuance.facts.items()):
+        raise SigningRefusedError("the audit log does not have the intent")
+
+
+def _verify_cause(txn: Transaction, issuance: Issuance, registry: Registry) -> None:
+    """Refuses an intent whose cause is not there."""
+    key = issuance.key
+    if issuance.cause is Cause.ENROLMENT:
+        enrolment = find_object(txn, Enrolment, key.holder_id)
+        if enrolment is None or enrolment.spki_digest != key.spki_digest:
+            raise SigningRefusedError("no enrolment was used with this key")
+    elif issuance.cause is Cause.RENEWAL and not any(
+        each.state.opens
+        for each in registry.certificates.values()
+        if (each.holder_kind, each.holder_id) == (key.holder_kind, key.holder_id)
+    ):
+        raise SigningRefusedError("the holder has no certificate to be followed")
 
 
 def _checked_request(issuance: Issuance, profile: Profile) -> CheckedRequest:

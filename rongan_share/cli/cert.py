@@ -69,7 +69,8 @@ def issue(
 @cert.command(
     help=say("help.cert_revoke"),
     epilog=example(
-        "rongan-hub --as alice cert revoke 6cef90f3557681d3842161e377ece01f --reason theft"
+        "rongan-hub --home hub --as alice"
+        " cert revoke 6cef90f3557681d3842161e377ece01f --reason theft"
     ),
 )
 @click.argument("serial")

@@ -25,11 +25,22 @@ ISSUANCE: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "help.rotate_names": (
             (
-                "A DNS name or IP address by which the hub is called; those of its certificate if "
-                "left out."
+                "A DNS name or IP address by which the hub is called; give all, they replace those "
+                "of its certificate. Left out, those stay."
             ),
-            "客户端连接中心所用的域名或 IP 地址；默认沿用现有证书。",
+            (
+                "客户端连接中心所用的域名或 IP 地址；须全部列出，将取代现有证书中的名称；"
+                "默认沿用现有证书。"
+            ),
         ),
+        "rotate_locks_out": (
+            (
+                "the new certificate would not bear {host}, by which this command calls the hub; "
+                "name it too, or call the hub by a name that stays (--hub)"
+            ),
+            "新证书不含本命令连接中心所用的 {host}；请一并列出，或用保留的名称连接（--hub）",
+        ),
+        "dropped": ("dropped", "不再使用"),
         "help.cert_renew": (
             "Gives the operator of --as a new key and certificate.",
             "更换 --as 所指操作员的密钥和证书。",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.settings import example
 from rongan_share.ca import Hierarchy
 from rongan_share.cli.messages import say
@@ -31,13 +32,20 @@ def rotate(options: Options, *, names: tuple[str, ...]) -> None:
     """Has the hub's next key certified, then puts both in place; given again it goes on."""
     tls = options.load_settings().tls
     pair = KeyPair(tls.certificate_chain, tls.private_key)
+    before = host_names(load_certificate(pair.certificate))
+    names = names or tuple(before)
+    host = options.target().rpartition(":")[0].strip("[]")
+    if host not in names:
+        # Nobody could call the hub any more by the name that this very command uses.
+        raise RefusedHereError(say("rotate_locks_out", host=host))
     with options.connect() as hub, pair.changing():
-        names = names or host_names(load_certificate(pair.certificate))
         request = pb.IssueCertificateRequest(
             holder_kind=pb.HOLDER_KIND_HUB, host_names=names, request_der=pair.prepare()
         )
         answer = _replace(pair, hub, request)
-    _show(options, answer, {"hosts": " ".join(names)}, pair=pair)
+    dropped = [name for name in before if name not in names]
+    hosts = {"hosts": " ".join(names), **({"dropped": " ".join(dropped)} if dropped else {})}
+    _show(options, answer, hosts, pair=pair)
 
 
 @click.command(

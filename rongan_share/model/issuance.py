@@ -79,6 +79,7 @@ class Issuance(msgspec.Struct, frozen=True, kw_only=True):
         state: How far it is.
         cause: What it follows from.
         certificate_der: The certificate, once it is issued; else empty.
+        entry_index: Place of the entry in the audit log that says so of it.
     """
 
     key: CertifiedKey
@@ -89,8 +90,22 @@ class Issuance(msgspec.Struct, frozen=True, kw_only=True):
     state: IssuanceState
     cause: Cause
     certificate_der: bytes = b""
+    entry_index: int = 0
 
     @property
     def issuance_id(self) -> str:
         """Its id in the ledger."""
         return self.key.issuance_id
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What its entries say of it."""
+        key = self.key
+        return {
+            "issuance": self.issuance_id,
+            "holder": key.holder_id or ",".join(key.host_names),
+            "profile": PROFILES[key.holder_kind].value,
+            "serial": self.serial_hex,
+            "spki_sha256": key.spki_digest.hex(),
+            "cause": self.cause.name.lower(),
+        }

@@ -22,7 +22,6 @@ from rongan_share.services.intents import (
     certified_key,
     goes_on,
     intend,
-    issuance_facts,
     put_issuance,
     register,
 )
@@ -138,7 +137,7 @@ def _commit(
             put_certificate(txn, certificate, placement)
 
     proposal = Proposal(
-        make_entry=note_maker(method, issuance_facts(issuance)),
+        make_entry=note_maker(method, issuance.facts),
         writes=(write,),
         bumps_generation=certificate is not None,
     )

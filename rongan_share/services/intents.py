@@ -145,27 +145,14 @@ def issuer_among(issuers: Iterable[bytes], leaf_der: bytes) -> bytes | None:
 
 
 def put_issuance(issuance: Issuance) -> Write:
-    """Returns the effect that writes a version of an issuance."""
+    """Returns the effect that writes a version of an issuance, with the place of its entry."""
     return lambda txn, placement: put_object(
         txn,
-        issuance,
+        msgspec.structs.replace(issuance, entry_index=placement.entry_index),
         object_id=issuance.issuance_id,
         time_ns=time_ns(placement),
         sequence=placement.sequence,
     )
-
-
-def issuance_facts(issuance: Issuance) -> dict[str, str]:
-    """Says of an issuance what its entries say."""
-    key = issuance.key
-    return {
-        "issuance": issuance.issuance_id,
-        "holder": key.holder_id or ",".join(key.host_names),
-        "profile": PROFILES[key.holder_kind].value,
-        "serial": issuance.serial_hex,
-        "spki_sha256": key.spki_digest.hex(),
-        "cause": issuance.cause.name.lower(),
-    }
 
 
 def _serial_hex() -> str:

@@ -33,7 +33,6 @@ from rongan_share.services.intents import (
     certified_key,
     goes_on,
     intend,
-    issuance_facts,
     issuer_among,
     put_issuance,
     register,
@@ -137,7 +136,7 @@ def issue(call: Call, order: Order) -> Outcome:
         writes = (put_issuance(issuance), *writes)
     return Outcome(
         answer=order.answer_type(),
-        facts={**order.facts, **issuance_facts(issuance), "step": step},
+        facts={**order.facts, **issuance.facts, "step": step},
         expectations=(*order.expectations, _still(key.issuance_id, known)),
         writes=writes,
         then=_signing(call, order, issuance),
@@ -203,7 +202,7 @@ def _register(call: Call, order: Order, issuance: Issuance, *, certificate: Cert
     issued = Issued(certificate=certificate, chain_der=chain, repeated=False)
     return Outcome(
         answer=order.answer(call, issued),
-        facts={**order.facts, **issuance_facts(issuance), "step": "registered"},
+        facts={**order.facts, **issuance.facts, "step": "registered"},
         expectations=(_still(issuance.issuance_id, known),),
         bumps_generation=True,
         writes=(
@@ -219,7 +218,7 @@ def _tell(call: Call, order: Order, issuance: Issuance, *, issued: Issued) -> Ou
     writes = (*order.intent_writes, *order.issued_writes(call, issued))
     return Outcome(
         answer=order.answer(call, issued),
-        facts={**order.facts, **issuance_facts(issuance), "step": "repeated"},
+        facts={**order.facts, **issuance.facts, "step": "repeated"},
         expectations=order.expectations,
         bumps_generation=bool(writes),
         writes=writes,

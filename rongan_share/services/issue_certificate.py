@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rongan_share.model.issuance import Cause
-from rongan_share.model.partner import Certificate, HolderKind
+from rongan_share.model.partner import Certificate, CertificateState, HolderKind
 from rongan_share.services.call import Call, Outcome, malformed, read_number
 from rongan_share.services.issuance import Issued, Order, issue
 from rongan_share.services.timestamps import timestamp
@@ -33,6 +33,9 @@ def issue_certificate(call: Call, request: pb.IssueCertificateRequest) -> Outcom
         cause=Cause.OPERATOR,
         answer_type=pb.IssueCertificateResponse,
         answer=_answer,
+        # An operator's is followed by another, with which it retires; else its end would alarm.
+        state=CertificateState.NEXT if kind is HolderKind.OPERATOR else CertificateState.ACTIVE,
+        follows=call.caller.fingerprint if kind is HolderKind.OPERATOR else b"",
     )
     return issue(call, order)
 

@@ -181,6 +181,18 @@ def test_hub_and_operator_get_new_keys(hub: RunningHub) -> None:
         leaf = x509.load_pem_x509_certificate(certificate.read_bytes())
         assert load_pem_private_key(key.read_bytes(), None).public_key() == leaf.public_key()
     assert hub.run("--json", "status").code == 0
+    # Bob's ends as soon, and nothing of Alice's does: her next one follows the one before.
+    listed = hub.run("--json", "cert", "list", "--holder", "alice").facts["certificates"]
+    assert sorted(each["state"] for each in listed) == ["ACTIVE", "RETIRING"]
+
+
+def test_hub_keeps_the_name_it_is_called_by(hub: RunningHub) -> None:
+    """Names that would shut out whoever gives the command are refused before anything is made."""
+    before = (hub.home / "pki" / "hub.crt.pem").read_bytes()
+    done = hub.run("cert", "rotate", "--hub-name", "elsewhere.example")
+    assert done.code == 1
+    assert "would not bear" in done.err
+    assert (hub.home / "pki" / "hub.crt.pem").read_bytes() == before
 
 
 def test_unknown_partner_gets_no_certificate(hub: RunningHub, tmp_path: Path) -> None:

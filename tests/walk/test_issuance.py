@@ -206,13 +206,16 @@ def test_signed_and_not_registered_is_the_same_certificate(hub: HubUnderTest) ->
     assert steps(hub, partner_id) == ["continued", "registered"]
 
 
-def put_intent(hub: HubUnderTest, partner_id: str, key: Key, **changes: object) -> Issuance:
-    """Writes an intent as a worker would, or altered."""
+def put_intent(
+    hub: HubUnderTest, partner_id: str, key: Key, *, entered: bool = True, **changes: object
+) -> Issuance:
+    """Writes an intent as a worker would, or altered, or past the log."""
     der = request_for(key)
     certified = certified_key(HolderKind.PARTNER, partner_id, host_names=(), request_der=der)
     intent = intend(certified, der, cause=Cause.OPERATOR, now=hub.clock.now())
     intent = msgspec.structs.replace(intent, **changes)
-    proposal = Proposal(make_entry=note_maker("test/intent", {}), writes=(put_issuance(intent),))
+    facts = intent.facts if entered else {}
+    proposal = Proposal(make_entry=note_maker("test/intent", facts), writes=(put_issuance(intent),))
     hub.hub.committer.submit(proposal).result()
     return intent
 
@@ -227,7 +230,7 @@ def not_signed(hub: HubUnderTest, issuance_id: str, caplog: pytest.LogCaptureFix
 
 
 def test_signer_trusts_no_intent(hub: HubUnderTest, caplog: pytest.LogCaptureFixture) -> None:
-    """Unknown, altered, void, old, for another's serial number: nothing of it is signed."""
+    """Unknown, unentered, altered, causeless, void, old: nothing of it is signed."""
     partner_id, key = new_partner(), new_key()
     hub.create_partner(partner_id)
     taken = ask(hub, partner_id, new_key()).certificate.serial_hex
@@ -236,6 +239,8 @@ def test_signer_trusts_no_intent(hub: HubUnderTest, caplog: pytest.LogCaptureFix
     intent = put_intent(hub, partner_id, key)
     before, after = intent.not_before_ns, intent.not_after_ns
     alterations: list[tuple[dict[str, object], str]] = [
+        ({"entered": False}, "the audit log does not have the intent"),
+        ({"cause": Cause.ENROLMENT}, "no enrolment was used with this key"),
         ({"request_der": request_for(new_key())}, "the key is not that of the request"),
         ({"not_after_ns": after + day}, "the dates are not the profile's"),
         ({"serial_hex": taken}, "the serial number is another certificate's"),
@@ -246,8 +251,13 @@ def test_signer_trusts_no_intent(hub: HubUnderTest, caplog: pytest.LogCaptureFix
         ),
     ]
     for changes, rule in alterations:
-        altered = put_intent(hub, partner_id, key, **changes)
+        altered = put_intent(hub, partner_id, key, **changes)  # type: ignore[arg-type]
         assert not_signed(hub, altered.issuance_id, caplog) == rule
+    with_no_certificate = new_partner()
+    hub.create_partner(with_no_certificate)
+    follower = put_intent(hub, with_no_certificate, new_key(), cause=Cause.RENEWAL)
+    told = not_signed(hub, follower.issuance_id, caplog)
+    assert told == "the holder has no certificate to be followed"
     gone = put_intent(hub, "nobody", new_key())
     assert not_signed(hub, gone.issuance_id, caplog) == "no such partner, or it has left"
 
