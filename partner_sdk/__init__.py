@@ -29,7 +29,7 @@ from partner_sdk.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from partner_sdk.handshake import HubNotRecognisedError
+from partner_sdk.handshake import HubNotRecognisedError, NoRootShownError
 from partner_sdk.own_listings import OwnListing
 from partner_sdk.questions import Origin, Question
 from partner_sdk.renewal import renew
@@ -69,6 +69,7 @@ __all__ = [
     "MeterUsage",
     "NextEpoch",
     "NoOpeningEpochError",
+    "NoRootShownError",
     "NotAllowedError",
     "NotFoundError",
     "NotServedError",

@@ -28,7 +28,13 @@ from partner_sdk.directory import (
     write_whole,
 )
 from partner_sdk.errors import AnswerMalformedError, Refusal, UnavailableError
-from partner_sdk.handshake import Address, HubNotRecognisedError, shown_chain, verify_hub
+from partner_sdk.handshake import (
+    Address,
+    HubNotRecognisedError,
+    NoRootShownError,
+    shown_chain,
+    verify_hub,
+)
 from partner_sdk.retry import STREAM_POLICY
 from partner_sdk.trust import bundle_files, encode_chain
 from rongan_share.v1.certificate_service_pb2 import (
@@ -127,6 +133,7 @@ def enroll(
         FileExistsError: There is a certificate already.
         HubNotRecognisedError: Whoever answers is not the hub that the string names. Nothing was
             sent to it.
+        NoRootShownError: One of these: it shows no root, as at the hub's port for calls.
         HubRefusalError: ENROLMENT_REFUSED and others, or the hub could not be reached.
         AnswerMalformedError: What the hub gave is no certificate for the key.
         CredentialsError: The key is unfit, or the certificate not valid by this machine's clock.
@@ -179,11 +186,17 @@ def _find_root(address: Address, digest: bytes) -> bytes:
 
     Raises:
         HubNotRecognisedError: It shows no such root, or its certificate is not of that root.
+        NoRootShownError: It shows no root at all.
         UnavailableError: Nobody answers there.
     """
     try:
         chain = shown_chain(address)
         root_der = next((der for der in chain if digest_of(der) == digest), None)
+        if root_der is None and not any(map(_is_root, chain)):
+            raise NoRootShownError(
+                "no root is shown there; this may be the port for calls, and enrolment has a port "
+                "of its own"
+            )
         if root_der is None:
             raise HubNotRecognisedError(
                 "the server shows another root than the enrolment string names"
@@ -194,6 +207,16 @@ def _find_root(address: Address, digest: bytes) -> bytes:
         refusal = Refusal(grpc.StatusCode.UNAVAILABLE, text=f"no handshake came about: {error}")
         raise UnavailableError(refusal) from None
     return root_pem
+
+
+def _is_root(der: bytes) -> bool:
+    """Tells whether a certificate names itself as its authority."""
+    try:
+        found = x509.load_der_x509_certificate(der)
+        names = found.issuer, found.subject
+    except ValueError:
+        return False
+    return names[0] == names[1]
 
 
 def _checked_files(

@@ -28,6 +28,10 @@ class HubNotRecognisedError(SdkError):
     """Whoever answers is not the hub that was meant; nothing was sent to it."""
 
 
+class NoRootShownError(HubNotRecognisedError):
+    """Whoever answers shows no root at all, as a hub does at the port for calls."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where a hub listens.

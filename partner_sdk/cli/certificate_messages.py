@@ -80,6 +80,13 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             ),
             "对方不是登记串所指的中心（{cause}），未发送任何内容。请核对地址，或向操作员另索登记串。",
         ),
+        "no_root_shown": (
+            (
+                "no root is shown there; nothing was sent. This may be the port for calls: "
+                "enrolment has a port of its own, which the hub's operator names."
+            ),
+            "对方未出示根证书，未发送任何内容。这可能是业务端口：登记另有端口，请向操作员确认。",
+        ),
         "directory_busy": (
             "another process enrols or renews in this directory",
             "另一进程正在此目录登记或续期",

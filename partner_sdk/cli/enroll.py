@@ -15,7 +15,7 @@ from partner_sdk.cli.settings import Settings, example, json_option
 from partner_sdk.directory import DirectoryBusyError
 from partner_sdk.enrolment import enroll as enroll_there
 from partner_sdk.enrolment import make_key_and_request
-from partner_sdk.handshake import HubNotRecognisedError
+from partner_sdk.handshake import HubNotRecognisedError, NoRootShownError
 from partner_sdk.renewal import due_time
 from rongan_share.wire.caller_id import CALLER_ID
 from rongan_share.wire.malformed import MalformedError
@@ -72,6 +72,8 @@ def _get_certificate(settings: Settings, directory: Path, string_file: IO[str] |
         raise RefusedHereError(f"{directory}: {say('certificate_exists')}") from None
     except DirectoryBusyError:
         raise RefusedHereError(f"{directory}: {say('directory_busy')}") from None
+    except NoRootShownError:
+        raise RefusedHereError(say("no_root_shown")) from None
     except HubNotRecognisedError as error:
         raise RefusedHereError(say("hub_not_recognised", cause=error)) from None
     due = due_time(made).isoformat(timespec="seconds")

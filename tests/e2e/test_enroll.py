@@ -13,6 +13,7 @@ from partner_sdk import (
     Client,
     Credentials,
     HubNotRecognisedError,
+    NoRootShownError,
     UnauthenticatedError,
     UnavailableError,
     enroll,
@@ -116,10 +117,9 @@ def test_what_is_no_string(tmp_path: Path, text: str) -> None:
 def test_another_hub_gets_no_secret(hub: HubUnderTest, tmp_path: Path, *, borrowed: bool) -> None:
     """A server with another root, or with ours shown beside a chain of its own, learns nothing."""
     string = string_for(hub, f"bank-lied-{int(borrowed)}")
-    stranger = TestPki.create(tmp_path / "stranger", now=last_noon()).hub
-    if borrowed:
-        chain = stranger.certificate_chain_pem + hub.pki.hub_roots_pem
-        stranger = Minted(chain, stranger.key_pem)
+    pki = TestPki.create(tmp_path / "stranger", now=last_noon())
+    roots_pem = hub.pki.hub_roots_pem if borrowed else pki.hub_roots_pem
+    stranger = Minted(pki.hub.certificate_chain_pem + roots_pem, pki.hub.key_pem)
     with (
         tls_server(context_for(tmp_path, stranger)) as server,
         pytest.raises(HubNotRecognisedError) as caught,
@@ -139,9 +139,10 @@ def test_two_at_once(hub: HubUnderTest, tmp_path: Path) -> None:
 
 
 def test_wrong_port(hub: HubUnderTest, tmp_path: Path) -> None:
-    """The main listener shows no root, so the string finds no hub there."""
-    with pytest.raises(HubNotRecognisedError, match="another root"):
+    """The main listener shows no root, which is said as a cause of its own."""
+    with pytest.raises(HubNotRecognisedError, match="port of its own") as caught:
         enroll(tmp_path, hub.target, string_for(hub, "bank-port").format())
+    assert isinstance(caught.value, NoRootShownError)
 
 
 def test_secret_is_not_shown(hub: HubUnderTest) -> None:

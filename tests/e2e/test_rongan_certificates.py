@@ -108,17 +108,21 @@ def test_string_from_a_terminal(hub: HubUnderTest, tmp_path: Path) -> None:
     assert text.split(".")[2].encode() not in shown
 
 
-def test_another_hub(hub: HubUnderTest, tmp_path: Path, capsys: SAY) -> None:
-    """The main port shows no root: refused with 1, in both languages."""
+def test_port_for_calls(hub: HubUnderTest, tmp_path: Path, capsys: SAY) -> None:
+    """The main port shows no root: refused with 1, and told of the port, in both languages."""
     text = tmp_path / "string"
     text.write_text(string_for(hub, "cli-other").format())
     words = ["--hub", hub.target, "enroll", str(tmp_path / "made"), "--string-file", str(text)]
     assert run(words) == 1
-    assert "nothing was sent" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "nothing was sent" in told
+    assert "port of its own" in told
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LC_ALL", "zh_CN.UTF-8")
         assert run(words) == 1
-    assert "未发送任何内容" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "未发送任何内容" in told
+    assert "登记另有端口" in told
 
 
 def test_renew(hub: HubUnderTest, tmp_path: Path, capsys: SAY) -> None:
