@@ -28,6 +28,7 @@ from rongan_share.wire.days import shanghai_day
 from tests.support.hub import HubUnderTest
 from tests.support.pki import TRUST_DOMAIN, Minted, TestPki, encode_key
 from tests.support.processes import hub_process
+from tests.support.tls_server import context_for, tls_server
 
 Found = dict[str, list[dict[str, Any]]]
 
@@ -198,6 +199,23 @@ def test_port_of_somebody_else(home: Path, capsys: pytest.CaptureFixture[str]) -
     code, found = examined(capsys, home, "--hub", f"127.0.0.1:{port}", "doctor")
     assert code == 0
     assert "does not run" in found["port"][0]["text"]
+
+
+def test_certificate_of_another_host(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hub whose certificate does not bear the host that is dialled is not called well."""
+    minted = pki_of(home).next_hub(hosts=("hub.example", "192.0.2.10"))
+    with tls_server(context_for(tmp_path, minted)) as server:
+        for host in ("localhost", "127.0.0.1"):
+            code, found = examined(capsys, home, "--hub", f"{host}:{server.port}", "doctor")
+            assert (code, failures(found)) == (1, ["handshake"])
+            [told] = found["handshake"]
+            assert f"does not bear {host}, but hub.example, 192.0.2.10" in told["text"]
+            assert (
+                f"cert rotate --hub-name hub.example --hub-name 192.0.2.10 --hub-name {host}"
+                in (told["remedy"])
+            )
 
 
 @pytest.fixture(scope="module")

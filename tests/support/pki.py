@@ -6,6 +6,7 @@ authorities, so that each differs from a good one in exactly the way its name sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -123,11 +124,11 @@ class TestPki:
         """What clients trust for the hub."""
         return self.hierarchy.hub_roots.read_bytes()
 
-    def next_hub(self) -> Minted:
+    def next_hub(self, *, hosts: Sequence[str] = ("localhost", "127.0.0.1")) -> Minted:
         """Another good certificate of the hub, with a key of its own."""
         return _leaf_below(
             self.hierarchy.hub_authority.load(),
-            Holder(self.trust_domain, hosts=("localhost", "127.0.0.1")),
+            Holder(self.trust_domain, hosts=tuple(hosts)),
             name=ProfileName.HUB,
             now=self._now,
         )

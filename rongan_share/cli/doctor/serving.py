@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 _LISTENING = "0A"
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_NOT_BORNE = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
@@ -46,41 +50,79 @@ def check_serving(options: Options, settings: Settings) -> Iterator[Finding]:
         return
     yield good("port", "somebody_listens", target=target, who=_who(int(port)) or "-")
     try:
-        shown = _shake_hands(options, settings, target)
+        shown = _shake_hands(options, target)
     except (OSError, StartRefusedError) as error:
         yield failed("handshake", "no_handshake", target=target, cause=error)
+        return
+    if not shown.bears_host:
+        yield _host_not_borne(host.strip("[]"), shown)
         return
     yield from _compare(settings, shown)
     yield from _ask(options, target)
 
 
 class _Shown(NamedTuple):
-    """What a client sees of the listener."""
+    """What a client sees of the listener.
+
+    Attributes:
+        version: Of TLS.
+        cipher: The suite that was agreed.
+        certificate_der: The listener's own.
+        bears_host: Whether that bears the host by which the listener was called.
+    """
 
     version: str
     cipher: str
     certificate_der: bytes
+    bears_host: bool
 
 
-def _shake_hands(options: Options, settings: Settings, target: str) -> _Shown:
+def _shake_hands(options: Options, target: str) -> _Shown:
     """Meets the listener as any client does; returns what it saw."""
-    host, _, port = target.rpartition(":")
-    host = host.strip("[]")
+    context = _context(options)
+    try:
+        return _meet(context, target)
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code not in _NOT_BORNE:
+            raise
+    # Again, to see which names it bears instead.
+    context.check_hostname = False
+    return _meet(context, target)
+
+
+def _context(options: Options) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=Hierarchy(options.home).hub_roots)
     context.set_alpn_protocols(["h2"])
     folder = _folder(options)
     if folder is not None:
         context.load_cert_chain(folder / CERTIFICATE_FILE, folder / KEY_FILE)
-    names = _names(load_certificate(settings.tls.certificate_chain))
-    name = host if host in names or not names else names[0]
-    plain = socket.create_connection((host, int(port)), DEADLINE_SECONDS)
-    with context.wrap_socket(plain, server_hostname=name) as connection:
+    # As partners judge: a name that is none of the alternative names is anybody's.
+    context.hostname_checks_common_name = False
+    return context
+
+
+def _meet(context: ssl.SSLContext, target: str) -> _Shown:
+    host, _, port = target.rpartition(":")
+    host = host.strip("[]")
+    with (
+        closing(socket.create_connection((host, int(port)), DEADLINE_SECONDS)) as plain,
+        context.wrap_socket(plain, server_hostname=host) as connection,
+    ):
         cipher = connection.cipher()
         return _Shown(
             version=connection.version() or "",
             cipher=cipher[0] if cipher else "",
             certificate_der=connection.getpeercert(binary_form=True) or b"",
+            bears_host=context.check_hostname,
         )
+
+
+def _host_not_borne(host: str, shown: _Shown) -> Finding:
+    names = _names(x509.load_der_x509_certificate(shown.certificate_der))
+    wanted = " ".join(f"--hub-name {name}" for name in [*names, host])
+    return failed(
+        "handshake", "host_not_borne", host=host, names=", ".join(names) or "-", wanted=wanted
+    )
 
 
 def _compare(settings: Settings, shown: _Shown) -> Iterator[Finding]:

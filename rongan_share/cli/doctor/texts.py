@@ -222,6 +222,17 @@ _STORE: Mapping[str, tuple[str, str]] = MappingProxyType(
             "end what listens there, or give the hub another port; compare root and certificate",
             "结束占用端口的程序或更换端口；并核对根证书与证书",
         ),
+        "doctor.host_not_borne": (
+            (
+                "the certificate does not bear {host}, but {names}; operators and partners cannot "
+                "reach it by that name"
+            ),
+            "证书不含 {host}，只含 {names}；操作员和机构无法以该名称连接中心",
+        ),
+        "doctor.host_not_borne.remedy": (
+            "cert rotate {wanted}, or name it by one of its own with --hub",
+            "cert rotate {wanted}，或用 --hub 以证书所含名称连接",
+        ),
         "doctor.old_tls": ("the listener agreed to {version}", "监听端接受了 {version}"),
         "doctor.old_tls.remedy": ("this is no hub of this software", "对端不是本软件的中心"),
         "doctor.other_certificate": (
