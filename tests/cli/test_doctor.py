@@ -195,7 +195,7 @@ def test_port_of_somebody_else(home: Path, capsys: pytest.CaptureFixture[str]) -
     with stranger() as port:
         _, found = examined(capsys, home, "--hub", f"127.0.0.1:{port}", "doctor")
     assert failures(found) == ["handshake"]
-    assert "python" in found["port"][0]["text"]
+    assert Path("/proc/self/comm").read_text().strip() in found["port"][0]["text"]
     code, found = examined(capsys, home, "--hub", f"127.0.0.1:{port}", "doctor")
     assert code == 0
     assert "does not run" in found["port"][0]["text"]
