@@ -70,8 +70,15 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "已有私钥或证书申请，不会覆盖",
         ),
         "certificate_exists": (
-            "there is a certificate already; rongan renew gets the next one",
-            "已有证书；续期请用 rongan renew",
+            (
+                "there is a certificate already; rongan renew gets the next one. If its key may be "
+                "stolen: enrol into a new directory with a new string, then have the hub's "
+                "operator revoke the old serial number"
+            ),
+            (
+                "已有证书；续期请用 rongan renew。若私钥可能被盗：以新登记串登记到新目录，"
+                "再请中心操作员吊销旧序列号"
+            ),
         ),
         "hub_not_recognised": (
             (
@@ -112,8 +119,15 @@ CERTIFICATE_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "登记串 24 小时内有效，只能用于一个私钥，另行生成后即作废；请向中心操作员索取新的",
         ),
         "hint.RENEWAL_NOT_DUE": (
-            "try again from the time that is named; nothing is wrong",
-            "请在所示时间之后再试；并无异常",
+            (
+                "nothing is wrong: try again from the time that is named. If the key may be stolen "
+                "do not wait: enrol into a new directory with a new string, then have the hub's "
+                "operator revoke the old serial number"
+            ),
+            (
+                "并无异常，请在所示时间之后再试。若私钥可能被盗，请勿等待：以新登记串登记到新目录，"
+                "再请中心操作员吊销旧序列号"
+            ),
         ),
         "hint.identity": (
             "rongan doctor says more",

@@ -24,6 +24,10 @@ from tests.support.clock import FakeClock, last_noon
 from tests.support.hub import HubUnderTest, running_hub
 from tests.support.processes import ROOT, clean_environment, free_port
 
+STOLEN = (
+    "into a new directory with a new string, then have the hub's operator revoke the old serial"
+)
+
 SAY = pytest.CaptureFixture[str]
 
 
@@ -53,7 +57,9 @@ def test_string_from_a_file(hub: HubUnderTest, tmp_path: Path, capsys: SAY) -> N
     assert facts["identity"] == made.identity == "spiffe://rongan.test/partner/cli-file"
     assert datetime.fromisoformat(facts["expiry_time"]) == made.expiry_time
     assert run([*words, "--string-file", str(text)]) == 1
-    assert "rongan renew" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "rongan renew" in told
+    assert STOLEN in told
 
 
 def test_string_from_elsewhere(
@@ -143,6 +149,8 @@ def test_renew(hub: HubUnderTest, tmp_path: Path, capsys: SAY) -> None:
     assert error["reason"] == "RENEWAL_NOT_DUE"
     told = datetime.fromisoformat(error["metadata"]["dueTime"])
     assert abs((told - datetime.fromisoformat(facts["renewal_time"])).total_seconds()) < 1
+    assert run([*words[1:], "--force"]) == 1
+    assert STOLEN in capsys.readouterr().err
     with CredentialsDirectory(folder).locked():
         assert run(words) == 1
     assert run(["--hub", hub.target, "--credentials", str(tmp_path / "none"), "renew"]) == 2
