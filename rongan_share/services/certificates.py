@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 
 from rongan_share.clock import nanoseconds
+from rongan_share.errors import Reason, RonganError
 from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.objects import list_newest, put_object
 from rongan_share.model.issuance import Issuance, IssuanceState
@@ -54,12 +55,15 @@ def list_certificates(call: Call, request: pb.ListCertificatesRequest) -> Outcom
     """Answers ListCertificates.
 
     Raises:
-        RonganError: REQUEST_MALFORMED, PAGE_TOKEN_INVALID.
+        RonganError: REQUEST_MALFORMED, PAGE_TOKEN_INVALID, RESOURCE_NOT_FOUND.
     """
     size = read_page_size(request.page_size)
     if request.expiring_within_days < 0:
         raise malformed("expiring_within_days", "not negative")
     after = read_place_token(call, _LIST, request.page_token, length=_PLACE_BYTES)
+    # An empty list of a mistyped holder would read as one of a holder without certificates.
+    if request.holder_id and not _is_known(request.holder_id, call.registry):
+        raise RonganError(Reason.RESOURCE_NOT_FOUND, resource="holder")
     known: Iterable[Certificate] = [*call.registry.certificates.values(), *_intended(call)]
     if request.expiring_within_days:
         now_ns = nanoseconds(call.now)
@@ -113,6 +117,10 @@ def certificate_message(certificate: Certificate) -> pb.Certificate:
     if certificate.retire_ns:
         message.retire_time.CopyFrom(timestamp(certificate.retire_ns))
     return message
+
+
+def _is_known(holder_id: str, registry: Registry) -> bool:
+    return holder_id in registry.partners or holder_id in registry.operators
 
 
 def _intended(call: Call) -> Iterator[Certificate]:

@@ -257,7 +257,7 @@ class OperatorServiceServicer(object):
 
     def ListCertificates(self, request, context):
         """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-        negative number; PAGE_TOKEN_INVALID.
+        negative number; PAGE_TOKEN_INVALID; RESOURCE_NOT_FOUND for an unknown holder.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

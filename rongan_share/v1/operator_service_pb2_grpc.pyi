@@ -93,7 +93,7 @@ class OperatorServiceStub:
     """
     ListCertificates: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]
     """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-    negative number; PAGE_TOKEN_INVALID.
+    negative number; PAGE_TOKEN_INVALID; RESOURCE_NOT_FOUND for an unknown holder.
     """
     OpenEpoch: _grpc.UnaryUnaryMultiCallable[_operator_service_pb2.OpenEpochRequest, _operator_service_pb2.OpenEpochResponse]
     """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
@@ -185,7 +185,7 @@ class OperatorServiceAsyncStub(OperatorServiceStub):
     """
     ListCertificates: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.ListCertificatesRequest, _operator_service_pb2.ListCertificatesResponse]  # type: ignore[assignment]
     """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-    negative number; PAGE_TOKEN_INVALID.
+    negative number; PAGE_TOKEN_INVALID; RESOURCE_NOT_FOUND for an unknown holder.
     """
     OpenEpoch: _aio.UnaryUnaryMultiCallable[_operator_service_pb2.OpenEpochRequest, _operator_service_pb2.OpenEpochResponse]  # type: ignore[assignment]
     """OpenEpoch opens the next epoch; its key stands in a file of the hub already. WRONG_STATE while
@@ -358,7 +358,7 @@ class OperatorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_operator_service_pb2.ListCertificatesResponse, _abc.Awaitable[_operator_service_pb2.ListCertificatesResponse]]:
         """ListCertificates pages through certificates by the day they end. REQUEST_MALFORMED for a
-        negative number; PAGE_TOKEN_INVALID.
+        negative number; PAGE_TOKEN_INVALID; RESOURCE_NOT_FOUND for an unknown holder.
         """
 
     @_abc_1.abstractmethod

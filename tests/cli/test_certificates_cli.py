@@ -46,6 +46,9 @@ def test_lists(shell: CommandLine) -> None:
     mine = shell.facts("cert", "list", "--holder", "bob")["certificates"]
     assert isinstance(mine, list)
     assert [each["state"] for each in mine] == ["ACTIVE"]
+    code, out, err = shell.run("cert", "list", "--holder", "nobody")
+    assert (code, out) == (1, "")
+    assert "RESOURCE_NOT_FOUND" in err
     assert shell.facts("cert", "expiring", "--days", "14") == {"certificates": []}
     code, out, _ = shell.run("cert", "expiring")
     assert code == 0

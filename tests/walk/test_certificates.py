@@ -46,7 +46,11 @@ def test_pages_follow_the_end(hub: HubUnderTest) -> None:
     mine = listed(hub, holder_id="ce-page-2")
     assert [each.holder_id for each in mine] == ["ce-page-2"] * 2
     assert {int(each.state) for each in mine} == {CertificateState.ACTIVE, CertificateState.NEXT}
-    assert listed(hub, holder_id="nobody") == []
+    hub.create_partner("ce-none")
+    assert listed(hub, holder_id="ce-none") == []
+    nobody = pb.ListCertificatesRequest(holder_id="nobody")
+    told = refused(hub, lambda: hub.alice.operators.ListCertificates(nobody), by="alice")
+    assert told == Refused("NOT_FOUND", "RESOURCE_NOT_FOUND", {"resource": "holder"})
 
 
 def test_page_tokens_are_the_callers_own(hub: HubUnderTest) -> None:
