@@ -234,7 +234,11 @@ def contribute(
 def _limits(client: Client, legal_basis_ref: str) -> RowLimits:
     # Only a dry run goes by the clock of this machine: what is sent is judged by the hub's.
     return RowLimits(
-        client.taxonomy(), client.agreement, shanghai_today(), names_consent=bool(legal_basis_ref)
+        client.taxonomy(),
+        client.agreement,
+        shanghai_today(),
+        names_consent=bool(legal_basis_ref),
+        find_epoch=client.token_epoch,
     )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
 
-    from partner_sdk.agreements import Agreement
+    from partner_sdk.agreements import Agreement, TokenEpoch
     from partner_sdk.sources.rows import ParsedRow
     from rongan_share.wire.taxonomy import Category, Taxonomy
 
@@ -39,16 +39,22 @@ class RowLimits:
         find_agreement: Gets the agreement in force; not called for WITHDRAW, which needs none.
         today: The day in Asia/Shanghai.
         names_consent: Whether a reference of the consent goes with the rows.
+        find_epoch: Gets the epochs whose tokens rows carry; None = suites are not checked.
     """
 
     taxonomy: Taxonomy
     find_agreement: Callable[[], Agreement]
     today: date
     names_consent: bool = False
+    find_epoch: Callable[[], TokenEpoch] | None = None
 
     @cached_property
     def _agreement(self) -> Agreement:
         return self.find_agreement()
+
+    @cached_property
+    def _epoch(self) -> TokenEpoch | None:
+        return self.find_epoch() if self.find_epoch else None
 
     @cached_property
     def _day(self) -> int:
@@ -64,6 +70,8 @@ class RowLimits:
             return
         category = self.taxonomy.by_bit(row.category)
         self._verify_rights(row, category)
+        if row.operation is RowOperation.ADD:
+            self._verify_suites()
         self._verify_values(row, category)
         self._verify_days(row, category)
 
@@ -87,6 +95,18 @@ class RowLimits:
             "source_class",
             f"the agreement lets you speak for {_names(each.name for each in source_classes)}",
         )
+
+    def _verify_suites(self) -> None:
+        epoch, suites = self._epoch, self._agreement.suites
+        if epoch is None:
+            return
+        for each in filter(None, (epoch, epoch.next)):
+            _demand(
+                each.suite in suites,
+                "",
+                f"tokens of epoch {each.number} are made with {each.suite.name}, and the agreement "
+                f"grants {_names(suite.name for suite in suites)}",
+            )
 
     def _verify_values(self, row: ParsedRow, category: Category) -> None:
         code = category.code

@@ -15,8 +15,10 @@ from partner_sdk.sources.rows import COLUMNS
 from rongan_share.clock import SystemClock
 from rongan_share.v1.agreement_pb2 import Quota
 from rongan_share.wire.sources import reference_from_text
+from rongan_share.wire.vocabulary import Suite
 from tests.support.hub import HubUnderTest, running_hub
 from tests.support.processes import days_ahead, write_credentials
+from tests.walk.rolling import open_epoch
 
 Ask = Callable[..., str]
 """Runs `rongan` and returns what it printed."""
@@ -273,6 +275,25 @@ def test_dry_run_knows_what_the_hub_would_refuse(
     write(path, COLUMNS, [good])
     assert run([*words, "--dry-run"]) == 0
     assert "not checked" not in capsys.readouterr().out
+
+
+def test_dry_run_knows_the_suite_of_the_opening_epoch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who may not use the suite of the epoch that opens can add nothing, and learns it dry."""
+    row = listing("dry", "DOMAIN", "dry.example", category="G2")
+    path = write(tmp_path / "rows.csv", COLUMNS, [row])
+    with running_hub(tmp_path / "home", SystemClock()) as hub:
+        folder = enrolled(hub, "old-suite", suites=[Suite.HMAC_SHA256])
+        words = ("--hub", hub.target, "--credentials", str(folder), "contribute", str(path))
+        assert run([*words, "--dry-run"]) == 0
+        open_epoch(hub, 2, Suite.HMAC_SM3)
+        capsys.readouterr()
+        assert run([*words, "--dry-run"]) == 1
+        said = capsys.readouterr().err
+        assert "epoch 2 are made with HMAC_SM3, and the agreement grants HMAC_SHA256" in said
+        assert run(words) == 1
+        assert "SCOPE_NOT_GRANTED" in capsys.readouterr().err
 
 
 def test_batch_says_of_which_line_and_within_what(
