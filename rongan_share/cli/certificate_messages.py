@@ -89,6 +89,10 @@ CERTIFICATES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "this root is not in the bundle: add it first",
             "该根不在集合中，请先新增",
         ),
+        "root_in_bundle": (
+            "the root is in it already, in version {version}; nothing was changed",
+            "该根已在集合（版本 {version}）中，未作改动",
+        ),
         "not_below_root": ("not signed by the root beside it", "并非由同目录的根签发"),
         "no_certificate": ("holds no certificate in PEM", "不含 PEM 证书"),
         "enrolling": ("enrolling on {address}", "证书领取服务已运行于 {address}"),

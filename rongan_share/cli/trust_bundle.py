@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.settings import example
@@ -116,7 +117,12 @@ def add_root(options: Options, *, added: Path, keys: tuple[Path, ...]) -> None:
     """Makes and keeps the next bundle, with one more root."""
     settings = options.load_settings()
     root = _certificate(added)
-    before, now = _read(settings).bundle, issue_clock(settings.clock.offset_seconds).now()
+    held = _read(settings)
+    before, now = held.bundle, issue_clock(settings.clock.offset_seconds).now()
+    if root.public_bytes(Encoding.DER) in before.root_der:
+        # Given again after its reply was lost, or by the next operator.
+        _show(options, held, note=say("root_in_bundle", version=before.version))
+        return
     loaded = [load_private_key(key) for key in keys]
     try:
         signed = with_root(before, root, keys=loaded, now=now)
@@ -189,7 +195,7 @@ def _keep(options: Options, settings: Settings, signed: pb.SignedTrustBundle) ->
     _show(options, signed)
 
 
-def _show(options: Options, signed: pb.SignedTrustBundle) -> None:
+def _show(options: Options, signed: pb.SignedTrustBundle, *, note: str = "") -> None:
     held = signed.bundle
     roots = [
         {
@@ -204,7 +210,8 @@ def _show(options: Options, signed: pb.SignedTrustBundle) -> None:
         "version": held.version,
         "issued_time": held.issued_time.ToDatetime(tzinfo=UTC).isoformat(),
     }
-    options.show({**facts, "roots": roots}, [*facts.items(), *_lines(roots)])
+    lines = [*facts.items(), *_lines(roots)]
+    options.show({**facts, "roots": roots}, [*lines, ("", note)] if note else lines)
 
 
 def _lines(roots: list[dict[str, object]]) -> Iterator[tuple[str, object]]:

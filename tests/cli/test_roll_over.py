@@ -83,7 +83,10 @@ def test_root_is_rolled(hub: HubUnderTest, shell: CommandLine, tmp_path: Path) -
     assert (early[0], "not in the bundle" in early[2]) == (1, True)
     facts = shell.facts(*adding, "--root-key", keys[0], "--root-key", keys[1])
     assert facts["version"] == 2
+    again = shell.run(*adding, "--root-key", keys[0], "--root-key", keys[1])
+    assert (again[0], "is in it already, in version 2" in again[1]) == (0, True)
     both = verify_successor(bundle_of(caller), first)
+    assert both.version == 2
     assert len(both.root_der) == 2
 
     old_digest = x509.load_pem_x509_certificate(old_roots).fingerprint(hashes.SHA256()).hex()
