@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -23,10 +23,12 @@ from rongan_share.v1 import vocabulary_pb2
 from rongan_share.wire.vocabulary import Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rongan_share.cli.connection import Connection
 
+
+AnswerT = TypeVar("AnswerT")
 
 _PATIENCE_NS = 60_000_000_000
 """How long to wait for look-ups of the opening epoch."""
@@ -118,7 +120,8 @@ def promote(options: Options, *, waive: int | None) -> None:
             raise RefusedHereError(say("no_epoch_opening"))
         request = pb.PromoteEpochRequest(epoch=opening.epoch, waived_count=waive or 0)
         try:
-            answer = hub.call(lambda stub: stub.PromoteEpoch, request)
+            # One worker may have them before another has.
+            answer = _patiently(lambda: hub.call(lambda stub: stub.PromoteEpoch, request))
         except HubRefusalError as error:
             _explain(options, error)
             raise
@@ -172,12 +175,18 @@ def close(options: Options) -> None:
 
 
 def _list(hub: Connection) -> pb.ListEpochsResponse:
-    """Asks where epochs stand, waiting for look-ups of an opening one that are being made."""
+    """Asks where epochs stand."""
+    request = pb.ListEpochsRequest()
+    return _patiently(lambda: hub.call(lambda stub: stub.ListEpochs, request))
+
+
+def _patiently(call: Callable[[], AnswerT]) -> AnswerT:
+    """Calls, waiting for look-ups of an opening epoch that are being made."""
     end_ns = monotonic_ns() + _PATIENCE_NS
     told = False
     while True:
         try:
-            return hub.call(lambda stub: stub.ListEpochs, pb.ListEpochsRequest())
+            return call()
         except HubRefusalError as error:
             if error.reason is not Reason.STALE_SNAPSHOT or monotonic_ns() > end_ns:
                 raise

@@ -184,10 +184,12 @@ class Followers:
 
     def _keep_up(self, target: Target, follower: Follower) -> None:
         follower.keep_up()
+        followers = {**self._followers, target: follower}
+        # Said first: who has seen it here may ask at once whether all have it.
+        self._note(followers)
         with self._changed:
-            self._followers = {**self._followers, target: follower}
+            self._followers = followers
             self._changed.notify_all()
-        self._note(self._followers)
         _log.info("look-ups are followed epoch=%d key_id=%d", target.epoch, target.key_id)
 
     def _outdated(self) -> list[Target]:

@@ -14,7 +14,7 @@ from grpc_health.v1 import health, health_pb2
 from rongan_share import __version__
 from rongan_share.columns import kernel
 from rongan_share.columns.followers import Followers
-from rongan_share.columns.following import FollowNote
+from rongan_share.columns.following import FollowNote, all_follow
 from rongan_share.columns.freeze import bring_near
 from rongan_share.columns.warm_up import warm_up
 from rongan_share.errors import StartRefusedError
@@ -208,6 +208,7 @@ class Worker:
             issuers=Issuers(self._settings).of,
             sign=SignerClient(signer.socket).sign,
             used_bytes=self._ledger.used_bytes,
+            all_follow=partial(all_follow, self._settings.data_directory),
             tls=self._tls.refresh,
             trust_bundle=trust_bundle(self._settings),
             revocation_lists=revocation_lists(self._settings),

@@ -13,7 +13,7 @@ from rongan_share.ledger.committer import Placement, time_ns
 from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.ledger.objects import epoch_id, find_object, put_object
 from rongan_share.model.epoch import Epoch, EpochState, EpochWaiver
-from rongan_share.model.hub_key import RekeyPhase
+from rongan_share.model.hub_key import RekeyPhase, Target
 from rongan_share.services.call import Call, Outcome, malformed, read_number
 from rongan_share.services.timestamps import timestamp
 from rongan_share.v1 import agreement_service_pb2, vocabulary_pb2
@@ -112,6 +112,9 @@ def promote_epoch(call: Call, request: pb.PromoteEpochRequest) -> Outcome:
         if waiver.operator == call.caller.caller_id:
             raise RonganError(Reason.SAME_OPERATOR)
         facts["waiver"] = waiver.operator
+    if not call.hub.all_follow(Target(epoch.number, call.registry.hub_key.key_id)):
+        # Another worker is not as far yet: it would have nothing to answer from.
+        raise RonganError(Reason.STALE_SNAPSHOT, retry_after_seconds=1.0, listSequence=0)
     current = msgspec.structs.replace(epoch, state=EpochState.CURRENT)
     closing = msgspec.structs.replace(call.registry.epoch, state=EpochState.CLOSING)
     return Outcome(

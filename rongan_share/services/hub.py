@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from rongan_share.ledger.hub_keys import HubKeys
     from rongan_share.ledger.side_keys import SideKeys
+    from rongan_share.model.hub_key import Target
     from rongan_share.model.partner import HolderKind
     from rongan_share.v1.certificate_service_pb2 import SignedTrustBundle
     from rongan_share.wire.taxonomy import Taxonomy
@@ -48,6 +49,7 @@ class HubFacts:
         issuers: Names the authorities whose certificates are taken for a kind of holders, DER.
         sign: Has the signer sign an issuance that is durable, by its id; returns the leaf, DER.
         used_bytes: Tells the size of the ledger's file.
+        all_follow: Tells whether every worker has the look-ups of a target at hand.
         tls: Looks at the main listener's files, and says how they stand.
         trust_bundle: Reads by which roots the hub is recognised, signed.
         revocation_lists: Reads what was revoked, DER.
@@ -65,6 +67,7 @@ class HubFacts:
     issuers: Callable[[HolderKind], tuple[bytes, ...]]
     sign: Callable[[str], bytes]
     used_bytes: Callable[[], int]
+    all_follow: Callable[[Target], bool]
     tls: Callable[[], TlsState]
     trust_bundle: Callable[[], SignedTrustBundle]
     revocation_lists: Callable[[], tuple[bytes, ...]]
