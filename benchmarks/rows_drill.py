@@ -1,4 +1,4 @@
-"""Rows of the rehearsals: how many calls fail while certificates and epochs change."""
+"""Rows of the rehearsals: how many calls fail while certificates, epochs and hub keys change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def _failed_calls(world: World) -> list[Result]:
     certificates = _drill("cert", "drill", "--own-hub", "--rate", str(_RATE))
     tokens = world.scale.of(_BATCH_TOKENS)
     epochs = _drill("epoch", "drill", "--tokens", str(tokens), "--rate", str(_RATE))
-    failed = certificates["failed_calls"] + epochs["failed_calls"] + bool(epochs["batch_failure"])
+    broken = bool(epochs["batch_failure"]) + bool(epochs["rekey_failure"])
+    failed = certificates["failed_calls"] + epochs["failed_calls"] + broken
     for report in (certificates, epochs):
         if not report["passed"] and not failed:
             raise DrillFailedError(json.dumps(report))

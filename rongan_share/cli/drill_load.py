@@ -131,7 +131,7 @@ class LongBatch:
 
     def await_share(self, share: float) -> None:
         """Waits until a share of it is answered, or it has ended."""
-        while self._running() and self.answered < share * self.tokens:
+        while self.running and self.answered < share * self.tokens:
             time.sleep(0.01)
 
     def join(self) -> None:
@@ -139,7 +139,9 @@ class LongBatch:
         if self._thread is not None:
             self._thread.join()
 
-    def _running(self) -> bool:
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
         return self._thread is not None and self._thread.is_alive()
 
     def _ask(self) -> None:

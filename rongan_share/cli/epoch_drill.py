@@ -1,4 +1,4 @@
-"""``rongan-hub epoch drill``: an epoch is left for another while a hub is asked without a pause."""
+"""``rongan-hub epoch drill``: epoch and hub key change while a hub is asked without a pause."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rongan_share.cli.drill_hub import DrillHub
 from rongan_share.cli.drill_load import Calls, LongBatch, asking_listed, number_of, summaries
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
+from rongan_share.cli.rekey_drill import rehearse_rekey
 from rongan_share.clock import SystemClock, monotonic_ns
 from rongan_share.wire.days import SHANGHAI
 
@@ -83,6 +84,8 @@ def _rehearse(
         batch.join()
         same = summaries(client, listings) == before
         hub.act("epoch", "close")
+        rekeyed = rehearse_rekey(hub, client, tokens=tokens, listings=listings)
+        same = same and summaries(client, listings) == before
     finally:
         calls.stop()
     told = {
@@ -93,7 +96,8 @@ def _rehearse(
         "seconds": round((monotonic_ns() - began_ns) / 1e9, 1),
     }
     whole = same and len(before) == SUMMARY_BYTES * listings and not lacking
-    return told | _report(calls, batch, listings=listings, whole=whole)
+    whole = whole and rekeyed.pop("rekey_passed")
+    return told | rekeyed | _report(calls, batch, listings=listings, whole=whole)
 
 
 def _report(calls: Calls, batch: LongBatch, *, listings: int, whole: bool) -> dict[str, Any]:
