@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
 
-    from partner_sdk.agreements import Agreement, TokenEpoch
+    from partner_sdk.agreements import Agreement, NextEpoch, TokenEpoch
     from partner_sdk.sources.rows import ParsedRow
     from rongan_share.wire.taxonomy import Category, Taxonomy
 
@@ -100,7 +100,10 @@ class RowLimits:
         epoch, suites = self._epoch, self._agreement.suites
         if epoch is None:
             return
-        for each in filter(None, (epoch, epoch.next)):
+        used: list[TokenEpoch | NextEpoch] = [epoch]
+        if epoch.next is not None:
+            used.append(epoch.next)
+        for each in used:
             _demand(
                 each.suite in suites,
                 "",

@@ -67,7 +67,7 @@ def list_epochs(call: Call, _: pb.ListEpochsRequest) -> Outcome:
     registry, opening = call.registry, call.registry.opening
     answer = pb.ListEpochsResponse(
         epochs=[_message(registry.epochs[number]) for number in sorted(registry.epochs)],
-        listing_count=call.snapshot(0).listing_count,
+        listing_count=call.snapshot(get_list_sequence(call.read)).listing_count,
     )
     if opening is not None:
         lacking = _count_lacking(call)
