@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import date
 
-    from partner_sdk.agreements import Agreement, NextEpoch, TokenEpoch
+    from partner_sdk.agreements import Agreement, TokenEpoch
     from partner_sdk.sources.rows import ParsedRow
     from rongan_share.wire.taxonomy import Category, Taxonomy
 
@@ -100,15 +100,15 @@ class RowLimits:
         epoch, suites = self._epoch, self._agreement.suites
         if epoch is None:
             return
-        used: list[TokenEpoch | NextEpoch] = [epoch]
+        carried = [(epoch.number, epoch.suite)]
         if epoch.next is not None:
-            used.append(epoch.next)
-        for each in used:
+            carried.append((epoch.next.number, epoch.next.suite))
+        for number, suite in carried:
             _demand(
-                each.suite in suites,
+                suite in suites,
                 "",
-                f"tokens of epoch {each.number} are made with {each.suite.name}, and the agreement "
-                f"grants {_names(suite.name for suite in suites)}",
+                f"tokens of epoch {number} are made with {suite.name}, and the agreement grants "
+                f"{_names(each.name for each in suites)}",
             )
 
     def _verify_values(self, row: ParsedRow, category: Category) -> None:

@@ -12,7 +12,7 @@ from partner_sdk.cli.failures import RefusedHereError
 from partner_sdk.cli.settings import example
 from partner_sdk.errors import HubRefusalError
 from rongan_share.cli.epoch_key import destroy_key, keys_of, make_key
-from rongan_share.cli.epoch_status import facts_of, lines_of
+from rongan_share.cli.epoch_status import facts_of, lines_of, names_of
 from rongan_share.cli.messages import say
 from rongan_share.cli.options import Options, shared_options
 from rongan_share.clock import monotonic_ns
@@ -52,17 +52,21 @@ def epoch() -> None:
     default=None,
     help=say("help.epoch_suite"),
 )
+@click.option("--yes", is_flag=True, help=say("help.epoch_yes"))
 @shared_options()
 @click.pass_obj
-def open_epoch(options: Options, *, suite: str | None) -> None:
+def open_epoch(options: Options, *, suite: str | None, yes: bool) -> None:
     """Makes the key, then opens the epoch; given again, it goes on with the key that is there."""
     keys = keys_of(options.load_settings())
     with options.connect() as hub:
-        known = _list(hub)
+        known = _list(hub, suite=Suite[suite] if suite else None)
         opening = _find(known, EpochState.OPENING)
         if opening is not None:
             # The reply of an earlier try may have been lost.
             raise RefusedHereError(say("epoch_is_opening", epoch=opening.epoch))
+        if known.ungranted and not yes:
+            partners = names_of(known.ungranted, whole=options.as_json)
+            raise RefusedHereError(say("epoch_ungranted", suite=suite, partners=partners))
         current = _find(known, EpochState.CURRENT)
         number = max(each.epoch for each in known.epochs) + 1
         key, made = make_key(keys, number)
@@ -174,9 +178,11 @@ def close(options: Options) -> None:
     options.show(facts, [*shown, ("", said)])
 
 
-def _list(hub: Connection) -> pb.ListEpochsResponse:
-    """Asks where epochs stand."""
+def _list(hub: Connection, *, suite: Suite | None = None) -> pb.ListEpochsResponse:
+    """Asks where epochs stand, and whom a suite would stop."""
     request = pb.ListEpochsRequest()
+    if suite is not None:
+        request.suite = vocabulary_pb2.Suite.ValueType(suite)
     return _patiently(lambda: hub.call(lambda stub: stub.ListEpochs, request))
 
 

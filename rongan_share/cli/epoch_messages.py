@@ -19,6 +19,22 @@ EPOCHS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "How its tokens are made; as in the current epoch if left out.",
             "令牌算法；默认与当前令牌期相同。",
         ),
+        "help.epoch_yes": (
+            "Open it although agreements in force do not grant the suite.",
+            "即使有生效协议未包含该算法也照常开启。",
+        ),
+        "epoch_ungranted": (
+            (
+                "agreements in force without {suite}: {partners}. These partners could add nothing "
+                "from now on, and ask nothing once the epoch is promoted. Let agreements that "
+                "grant it be approved first, or give --yes; nothing was changed"
+            ),
+            (
+                "生效协议未包含 {suite} 的机构：{partners}。开启后这些机构无法新增名单，"
+                "转为当前后也无法查询。请先批准包含该算法的协议，或加 --yes；未作改动"
+            ),
+        ),
+        "epoch_without_suite": ("agreement without suite", "协议未包含该算法"),
         "help.epoch_status": (
             "Shows every epoch, whose listings lack tokens of the opening one, and the next step.",
             "显示各令牌期、各机构尚缺的新令牌数以及下一步。",

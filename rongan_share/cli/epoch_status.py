@@ -11,9 +11,12 @@ from rongan_share.model.epoch import EpochState
 from rongan_share.wire.vocabulary import Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rongan_share.v1 import operator_service_pb2 as pb
+
+_NAMED = 20
+"""Partners that people are told the names of; with ``--json`` all are named."""
 
 
 def facts_of(known: pb.ListEpochsResponse) -> dict[str, object]:
@@ -31,6 +34,7 @@ def facts_of(known: pb.ListEpochsResponse) -> dict[str, object]:
         "listing_count": known.listing_count,
         "lacking_count": known.lacking_count,
         "lacking": [{"partner": each.partner_id, "count": each.count} for each in known.lacking],
+        "ungranted": list(known.ungranted),
         "waiver_operator": known.waiver_operator,
         "waived_count": known.waived_count,
     }
@@ -51,12 +55,22 @@ def lines_of(known: pb.ListEpochsResponse) -> Iterator[tuple[str, object]]:
         for lacking in known.lacking:
             said = say("epoch_lacking_of", partner=lacking.partner_id, count=lacking.count)
             yield "", said
+        if known.ungranted:
+            yield "epoch_without_suite", names_of(known.ungranted)
         if known.waiver_operator:
             yield (
                 "epoch_waiver",
                 say("epoch_waived_by", operator=known.waiver_operator, count=known.waived_count),
             )
     yield "next", _next(known, states)
+
+
+def names_of(partners: Sequence[str], *, whole: bool = False) -> str:
+    """Counts partners and names the first of them, or all."""
+    named = partners if whole else partners[:_NAMED]
+    left = len(partners) - len(named)
+    more = f" +{left}" if left else ""
+    return f"{len(partners)}: {' '.join(named)}{more}"
 
 
 def _next(known: pb.ListEpochsResponse, states: set[int]) -> str:

@@ -14,6 +14,7 @@ from rongan_share.ledger.counters import get_list_sequence
 from rongan_share.ledger.objects import epoch_id, find_object, put_object
 from rongan_share.model.epoch import Epoch, EpochState, EpochWaiver
 from rongan_share.model.hub_key import RekeyPhase, Target
+from rongan_share.model.partner import PartnerState
 from rongan_share.services.call import Call, Outcome, malformed, read_number
 from rongan_share.services.timestamps import timestamp
 from rongan_share.v1 import agreement_service_pb2, vocabulary_pb2
@@ -58,16 +59,21 @@ def open_epoch(call: Call, request: pb.OpenEpochRequest) -> Outcome:
     )
 
 
-def list_epochs(call: Call, _: pb.ListEpochsRequest) -> Outcome:
+def list_epochs(call: Call, request: pb.ListEpochsRequest) -> Outcome:
     """Answers ListEpochs.
 
     Raises:
-        RonganError: STALE_SNAPSHOT while look-ups of the opening epoch are being made.
+        RonganError: STALE_SNAPSHOT while look-ups of the opening epoch are being made;
+            REQUEST_MALFORMED.
     """
     registry, opening = call.registry, call.registry.opening
+    suite = opening.suite if opening else None
+    if request.suite:
+        suite = read_number(Suite, request.suite, "suite")
     answer = pb.ListEpochsResponse(
         epochs=[_message(registry.epochs[number]) for number in sorted(registry.epochs)],
         listing_count=call.snapshot(get_list_sequence(call.read)).listing_count,
+        ungranted=_ungranted(call, suite) if suite else (),
     )
     if opening is not None:
         lacking = _count_lacking(call)
@@ -138,6 +144,17 @@ def close_epoch(call: Call, request: pb.CloseEpochRequest) -> Outcome:
         facts={"epoch": str(epoch.number)},
         bumps_generation=True,
         writes=(_write(closed),),
+    )
+
+
+def _ungranted(call: Call, suite: Suite) -> list[str]:
+    """Returns who could call now, and could not with tokens of a suite."""
+    return sorted(
+        agreement.partner_id
+        for agreement in call.registry.agreements.values()
+        if suite not in agreement.suites
+        and agreement.start_day <= call.day <= agreement.end_day
+        and call.registry.partners[agreement.partner_id].state is PartnerState.ACTIVE
     )
 
 

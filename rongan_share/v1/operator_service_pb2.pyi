@@ -1396,16 +1396,23 @@ Global___OpenEpochResponse: _TypeAlias = OpenEpochResponse  # noqa: Y015
 
 @_typing.final
 class ListEpochsRequest(_message.Message):
-    """ListEpochsRequest has no fields."""
+    """ListEpochsRequest asks about every epoch."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    SUITE_FIELD_NUMBER: _builtins.int
+    suite: _vocabulary_pb2.Suite.ValueType
+    """suite: a suite that an epoch is to be opened with; 0 = that of the opening one. Unknown is
+    REQUEST_MALFORMED.
+    """
     def __init__(
         self,
+        *,
+        suite: _vocabulary_pb2.Suite.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["suite", b"suite"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1423,6 +1430,7 @@ class ListEpochsResponse(_message.Message):
     LACKING_FIELD_NUMBER: _builtins.int
     WAIVER_OPERATOR_FIELD_NUMBER: _builtins.int
     WAIVED_COUNT_FIELD_NUMBER: _builtins.int
+    UNGRANTED_FIELD_NUMBER: _builtins.int
     listing_count: _builtins.int
     """listing_count: live listings, expired or not."""
     lacking_count: _builtins.int
@@ -1439,6 +1447,12 @@ class ListEpochsResponse(_message.Message):
     def lacking(self) -> _containers.RepeatedCompositeFieldContainer[Global___LackingCount]:
         """lacking: by partner, most first."""
 
+    @_builtins.property
+    def ungranted(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ungranted: active partners whose agreement is in force and does not grant the suite, by id;
+        empty if no suite was named and no epoch is opening.
+        """
+
     def __init__(
         self,
         *,
@@ -1448,10 +1462,11 @@ class ListEpochsResponse(_message.Message):
         lacking: _abc.Iterable[Global___LackingCount] | None = ...,
         waiver_operator: _builtins.str = ...,
         waived_count: _builtins.int = ...,
+        ungranted: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "lacking", b"lacking", "lacking_count", b"lacking_count", "listing_count", b"listing_count", "waived_count", b"waived_count", "waiver_operator", b"waiver_operator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epochs", b"epochs", "lacking", b"lacking", "lacking_count", b"lacking_count", "listing_count", b"listing_count", "ungranted", b"ungranted", "waived_count", b"waived_count", "waiver_operator", b"waiver_operator"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

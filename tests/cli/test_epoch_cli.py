@@ -114,6 +114,23 @@ def test_routine_of_the_manual(hub: HubProcess, command: Command) -> None:
     assert listed[-1]["suite"] == "HMAC_SM3"
 
 
+def test_agreements_without_the_suite(hub: HubProcess, command: Command) -> None:
+    """Whom a suite would stop is named first, and nobody is stopped unless that is said."""
+    keys = hub.settings.keys.epoch_keys
+    before = sorted(keys.iterdir())
+    hub.partner("cli-behind", suites=[Suite.HMAC_SHA256])
+    code, _, err = command("epoch", "open", "--suite", "HMAC_SM3")
+    assert (code, "agreements in force without HMAC_SM3: 1: cli-behind." in err) == (1, True)
+    assert sorted(keys.iterdir()) == before
+    assert facts(command("--json", "epoch", "status"))["ungranted"] == []
+    assert command("epoch", "open", "--suite", "HMAC_SM3", "--yes")[0] == 0
+    assert facts(command("--json", "epoch", "status"))["ungranted"] == ["cli-behind"]
+    assert "agreement without suite 1: cli-behind" in _squeezed(command("epoch", "status"))
+    assert facts(command("--json", "epoch", "promote"))["promoted"]
+    assert facts(command("--json", "epoch", "close"))["key_destroyed"]
+    hub.agree("cli-behind")
+
+
 def test_import_while_opening(hub: HubProcess, command: Command, tmp_path: Path) -> None:
     """An import carries one token a listing, so it is refused, saying what to do."""
     hub.partner("cli-import")
