@@ -62,10 +62,11 @@ def test_repeated_token_counts_once_in_a_subject(source: Stubs, asker: Stubs) ->
 def test_one_token_declared_as_two_types(hub: HubUnderTest, source: Stubs) -> None:
     """Where an agreement limits types, the same token is answered by what each was declared as."""
     hot = fresh()
-    contribute(source, [Row(token=hot, reference=fresh())])
+    sequence = contribute(source, [Row(token=hot, reference=fresh())])[-1].sequence
     limited = hub.partner("t-types", identifier_type_bits=1 << IdentifierType.PASSPORT)
     types = bytes([IdentifierType.PAN, IdentifierType.PASSPORT, IdentifierType.PAN])
-    (answer,) = ask_stream(limited, verdict_open(), verdict_frame(1, hot * 3, types=types))
+    opening = verdict_open(at_least_sequence=sequence)
+    (answer,) = ask_stream(limited, opening, verdict_frame(1, hot * 3, types=types))
     assert struct.unpack("<I", answer.listed_index) == (1,)
     assert struct.unpack("<2I", answer.other_index) == (0, 2)
     assert answer.other_state == bytes([frames.OTHER_NOT_ENTITLED_TYPE] * 2)
@@ -85,11 +86,11 @@ def test_frame_full_of_one_hot_token(source: Stubs, asker: Stubs) -> None:
 def test_subjects_full_of_one_hot_token(source: Stubs, asker: Stubs) -> None:
     """Thousands of subjects that share a hot token are folded in parts, each as if alone."""
     hot, count = fresh(), 2_000
-    contribute(source, [Row(token=hot, reference=fresh()) for _ in range(HOT_LISTINGS)])
-    absent = fresh()
+    acks = contribute(source, [Row(token=hot, reference=fresh()) for _ in range(HOT_LISTINGS)])
+    opening, absent = verdict_open(at_least_sequence=acks[-1].sequence), fresh()
     ends = struct.pack(f"<{count}I", *range(2, 2 * count + 1, 2))
     (answer,) = ask_stream(
-        asker, verdict_open(), verdict_frame(1, (hot + absent) * count, subject_end=ends)
+        asker, opening, verdict_frame(1, (hot + absent) * count, subject_end=ends)
     )
     assert struct.unpack(f"<{count}I", answer.listed_subject) == tuple(range(count))
     assert answer.subject_matched == bytes([1]) * count
