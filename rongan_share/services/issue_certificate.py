@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rongan_share.model.issuance import Cause
-from rongan_share.model.partner import Certificate, CertificateState, HolderKind
+from rongan_share.model.partner import HolderKind
 from rongan_share.services.call import Call, Outcome, malformed, read_number
+from rongan_share.services.certificates import certificate_message
 from rongan_share.services.issuance import Issued, Order, issue
-from rongan_share.services.timestamps import timestamp
+from rongan_share.services.renewal import following
 from rongan_share.v1 import operator_service_pb2 as pb
 
 if TYPE_CHECKING:
@@ -33,26 +34,14 @@ def issue_certificate(call: Call, request: pb.IssueCertificateRequest) -> Outcom
         cause=Cause.OPERATOR,
         answer_type=pb.IssueCertificateResponse,
         answer=_answer,
-        # An operator's is followed by another, with which it retires; else its end would alarm.
-        state=CertificateState.NEXT if kind is HolderKind.OPERATOR else CertificateState.ACTIVE,
-        follows=call.caller.fingerprint if kind is HolderKind.OPERATOR else b"",
     )
+    if kind is HolderKind.OPERATOR:
+        # Else the end of the one before would alarm, though its holder has another.
+        order = following(order, call.registry.certificates[call.caller.fingerprint])
     return issue(call, order)
 
 
 def _answer(_: Call, issued: Issued) -> Message:
     return pb.IssueCertificateResponse(
-        chain_der=issued.chain_der, certificate=_certificate_message(issued.certificate)
-    )
-
-
-def _certificate_message(certificate: Certificate) -> pb.Certificate:
-    return pb.Certificate(
-        serial_hex=certificate.serial_hex,
-        holder_kind=pb.HolderKind.ValueType(certificate.holder_kind),
-        holder_id=certificate.holder_id,
-        state=pb.CertificateState.ValueType(certificate.state),
-        expiry_time=timestamp(certificate.not_after_ns),
-        reason=certificate.reason,
-        fingerprint=certificate.fingerprint,
+        chain_der=issued.chain_der, certificate=certificate_message(issued.certificate)
     )

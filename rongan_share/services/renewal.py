@@ -30,20 +30,25 @@ def renew_certificate(call: Call, request: pb.RenewCertificateRequest) -> Outcom
     due_ns = due_from_ns(shown)
     if nanoseconds(call.now) < due_ns:
         raise RonganError(Reason.RENEWAL_NOT_DUE, dueTime=instant_of(due_ns).isoformat())
-    return issue(
-        call,
-        Order(
-            holder_kind=call.caller.kind,
-            holder_id=call.caller.caller_id,
-            request_der=request.request_der,
-            cause=Cause.RENEWAL,
-            answer_type=pb.RenewCertificateResponse,
-            answer=_answer,
-            state=CertificateState.NEXT,
-            follows=shown.fingerprint,
-            facts={"follows": shown.serial_hex},
-            issued_writes=lambda later, issued: _shut_out_others(later, issued, shown),
-        ),
+    order = Order(
+        holder_kind=call.caller.kind,
+        holder_id=call.caller.caller_id,
+        request_der=request.request_der,
+        cause=Cause.RENEWAL,
+        answer_type=pb.RenewCertificateResponse,
+        answer=_answer,
+    )
+    return issue(call, following(order, shown))
+
+
+def following(order: Order, shown: Certificate) -> Order:
+    """Returns the order for a certificate that follows another, and retires it by its first use."""
+    return msgspec.structs.replace(
+        order,
+        state=CertificateState.NEXT,
+        follows=shown.fingerprint,
+        facts={"follows": shown.serial_hex},
+        issued_writes=lambda later, issued: _shut_out_others(later, issued, shown),
     )
 
 

@@ -330,3 +330,23 @@ def test_revocation_list_holds_what_was_revoked(hub: HubUnderTest) -> None:
     assert not keeping.round(threading.Event())
     advance(hub, days=1, seconds=1)
     assert keeping.round(threading.Event())
+
+
+def test_operators_next_certificates_do_not_pile_up(hub: HubUnderTest) -> None:
+    """The one that was issued before and never used is shut out by the next one."""
+
+    def ask_for_alice() -> str:
+        request = pb.IssueCertificateRequest(
+            holder_kind=pb.HOLDER_KIND_OPERATOR,
+            holder_id="alice",
+            request_der=request_for(new_key()),
+        )
+        certificate = hub.alice.operators.IssueCertificate(request).certificate
+        assert certificate.state == pb.CERTIFICATE_STATE_NEXT
+        return certificate.serial_hex
+
+    serials = [ask_for_alice(), ask_for_alice()]
+    listed = hub.alice.operators.ListCertificates(pb.ListCertificatesRequest(holder_id="alice"))
+    states = {each.serial_hex: each.state for each in listed.certificates}
+    assert states[serials[0]] == pb.CERTIFICATE_STATE_REVOKED
+    assert states[serials[1]] == pb.CERTIFICATE_STATE_NEXT
